@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.framing import Framing
+
 
 class LayerKind(StrEnum):
     CONST = "const"
@@ -49,6 +51,7 @@ class NetworkDescriptor:
     c_dim: int
     layers: tuple[LayerSpec, ...] = ()
     architecture: str = "skip"
+    framing: Framing = Framing()
 
     @property
     def resolutions(self) -> tuple[int, ...]:

@@ -1,0 +1,315 @@
+"""What the window and the engine say to each other: frozen dataclasses, numpy frames, no torch.
+
+The window sends a `RenderRequest` into the mailbox and `Job`s into the queue; the engine answers with `Event`s
+through the one callable it was given. Every job ends with exactly one `JobFinished`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.descriptor import NetworkDescriptor
+from engine.errors import EngineError
+from engine.framing import FacePoints
+from engine.state import EditState, ModelRef, StoredLatent, View
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""A picture for the screen: ``[H, W, 4]``, BGRX, C-contiguous. Its receiver owns it: it is never written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderRequest:
+    """Show this.
+
+    Attributes:
+        generation: Rises with every request; a frame older than the one on screen is dropped.
+        state: What to show.
+        views: Which pictures of it, the most wanted first.
+        full: True asks for full size after the hand has come to rest; False allows a coarse size while it moves.
+        size_px: Largest edge that the canvas can show, or None for the model's own.
+    """
+
+    generation: int
+    state: EditState
+    views: tuple[View, ...] = (View.BLEND,)
+    full: bool = False
+    size_px: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture for the canvas.
+
+    Attributes:
+        size_px: Edge length of `image`.
+        full_size_px: Edge length of the finished picture.
+        is_final: Nothing finer will follow for this generation and view.
+        elapsed_s: From taking the request to publishing this frame.
+        warnings: What `engine.resolve` had to say about the state, as sentences.
+    """
+
+    generation: int
+    view: View
+    image: Pixels
+    size_px: int
+    full_size_px: int
+    is_final: bool
+    elapsed_s: float
+    device: str = "cpu"
+    dtype: str = "float32"
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderFailed:
+    generation: int
+    error: EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The engine thread has imported what it needs."""
+
+    device: str
+    dtype: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EngineStopped:
+    """The engine thread has ended; `error` says why when nobody asked it to."""
+
+    error: EngineError | None = None
+
+
+# --- jobs: what can be asked for besides pictures -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Read a model file safely and put it into the library. Result: `ModelLoaded`."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPortrait:
+    """Decode a picture and look for faces. Result: `PortraitOpened`."""
+
+    path: Path
+
+
+class LatentSpaceChoice(StrEnum):
+    W = "w"
+    W_PLUS = "w+"
+
+
+@dataclass(frozen=True, slots=True)
+class InvertPortrait:
+    """Find the latent of `model` that shows the portrait. Result: `PortraitInverted`.
+
+    Attributes:
+        path: The picture.
+        face: Where the face is in the upright picture.
+        steps: Optimisation steps, 1 to 5000.
+        optimise_noise: Also fit the noise maps (closer likeness, less editable).
+    """
+
+    path: Path
+    face: FacePoints
+    model: ModelRef
+    name: str
+    space: LatentSpaceChoice = LatentSpaceChoice.W_PLUS
+    steps: int = 300
+    optimise_noise: bool = True
+    seed: int = 303
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStill:
+    """Render fresh in float32 at full size and write with the recipe inside. Result: `StillExported`.
+
+    Attributes:
+        path: Target; its suffix (.png .tif .tiff .webp .jpg .jpeg) chooses the format.
+    """
+
+    state: EditState
+    path: Path
+    view: View = View.BLEND
+
+
+@dataclass(frozen=True, slots=True)
+class MakeThumbnail:
+    """Render one small picture of a state. Result: `ThumbnailMade`. `tag` comes back unchanged."""
+
+    state: EditState
+    tag: str
+    size_px: int = 96
+    view: View = View.BLEND
+
+
+@dataclass(frozen=True, slots=True)
+class SaveBlend:
+    """Write the blended network as a Graft model file. Result: `BlendSaved`."""
+
+    state: EditState
+    path: Path
+
+
+Job: TypeAlias = LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend
+
+
+# --- results ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded:
+    model: ModelRef
+    descriptor: NetworkDescriptor
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitOpened:
+    """Attributes:
+    preview: The upright picture, at most 1600 px on its long edge.
+    scale: Preview pixels per pixel of the upright picture.
+    size_px: Width and height of the upright picture.
+    faces: Every face found, the largest first; empty when none was.
+    notes: Sentences for the user, for example that the first frame of an animation was taken.
+    """
+
+    path: Path
+    preview: Pixels
+    scale: float
+    size_px: tuple[int, int]
+    faces: tuple[FacePoints, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitInverted:
+    """Attributes:
+    target: The aligned crop that was aimed at.
+    image: What the latent shows.
+    pixel_distance: Mean absolute difference, 0 to 1.
+    perceptual_distance: As measured by `perceptual_name`.
+    """
+
+    latent: StoredLatent
+    model: ModelRef
+    target: Pixels
+    image: Pixels
+    steps: int
+    elapsed_s: float
+    pixel_distance: float
+    perceptual_distance: float
+    perceptual_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillExported:
+    path: Path
+    size_px: tuple[int, int]
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThumbnailMade:
+    tag: str
+    image: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class BlendSaved:
+    path: Path
+    model: ModelRef
+
+
+JobResult: TypeAlias = (
+    ModelLoaded | PortraitOpened | PortraitInverted | StillExported | ThumbnailMade | BlendSaved
+)
+
+
+class JobOutcome(StrEnum):
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobProgress:
+    """Attributes:
+    fraction: 0 to 1, or None when the length is unknown.
+    text: What is happening, in words.
+    preview: The improving picture, when there is one.
+    remaining_s: Estimated time left, when it can be told.
+    paused: Whether the job stands still at the user's wish.
+    """
+
+    job_id: str
+    job: Job
+    fraction: float | None
+    text: str
+    elapsed_s: float
+    remaining_s: float | None = None
+    preview: Pixels | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobFinished:
+    """The last word on a job. A cancelled inversion still carries the best result so far, when there is one."""
+
+    job_id: str
+    job: Job
+    outcome: JobOutcome
+    result: JobResult | None = None
+    error: EngineError | None = None
+
+
+Event: TypeAlias = Frame | RenderFailed | EngineReady | EngineStopped | JobProgress | JobFinished
+
+
+class Publish(Protocol):
+    """Called from the engine's threads with each event; must return at once."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+class Engine(Protocol):
+    """What the window needs of an engine: `engine.worker.EngineThread`, or a scripted one in tests."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Ask to end and wait. True when it ended in time."""
+        ...
+
+    def request_preview(self, request: RenderRequest) -> None: ...
+
+    def submit(self, job: Job) -> str:
+        """Queue a job and return its id."""
+        ...
+
+    def cancel(self, job_id: str) -> None: ...
+
+    def pause(self, job_id: str) -> None: ...
+
+    def resume(self, job_id: str) -> None: ...
+
+
+def describe(event: Any) -> str:
+    """One line for the log, without pixels."""
+    name = type(event).__name__
+    if isinstance(event, Frame):
+        return f"{name}(generation={event.generation}, view={event.view}, {event.size_px} px)"
+    if isinstance(event, JobProgress | JobFinished):
+        return f"{name}({event.job_id}, {type(event.job).__name__})"
+    return name

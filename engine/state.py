@@ -1,0 +1,219 @@
+"""EditState: everything that decides one picture, frozen and hashable, with no arrays inside.
+
+The state, the undo entry, the recipe in a PNG and the argument of a headless render are this one thing.
+Arrays (inverted latents, optimised noise) live in the latent store under a content hash; the state holds the key.
+
+Per-layer tuples are indexed by *position* (see `engine.descriptor.LayerSpec.position`), except mixing strengths,
+which are indexed by the row of ``ws``. A tuple shorter than the model needs is continued by its neutral value, a
+longer one is cut: so one state fits models of any size (`engine.resolve` does it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class View(StrEnum):
+    """Which of the three pictures of one latent."""
+
+    A = "a"
+    BLEND = "blend"
+    B = "b"
+
+
+class Side(StrEnum):
+    A = "a"
+    B = "b"
+
+
+class Source(StrEnum):
+    """Where a part of the blended network comes from; BLEND follows the layer's own share of B."""
+
+    A = "a"
+    B = "b"
+    BLEND = "blend"
+
+
+class NoiseMode(StrEnum):
+    CONST = "const"
+    RANDOM = "random"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model by content. `name` is what the library calls it: never a path."""
+
+    sha256: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLatent:
+    """A latent from a seed, as ``numpy.random.RandomState(seed).randn(1, z_dim)``, and a step away from it.
+
+    The seed pad walks on the sphere of z: at radius r = min(1, hypot(pad_x, pad_y)) the latent has turned by
+    r * 90 degrees towards a mix of two directions that are fixed by the seed. (0, 0) is the seed itself.
+    """
+
+    seed: int = 0
+    pad_x: float = 0.0
+    pad_y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLatent:
+    """A latent from the store, usually an inverted portrait.
+
+    Attributes:
+        key: Content hash of ``ws``, float32 ``[num_ws, w_dim]``.
+        name: What to call it on screen.
+        noise_key: Content hash of the optimised noise maps (see `engine.latents`), if the inversion made any.
+    """
+
+    key: str
+    name: str = ""
+    noise_key: str | None = None
+
+
+Latent: TypeAlias = SeedLatent | StoredLatent
+
+
+@dataclass(frozen=True, slots=True)
+class MixSource:
+    """A second latent and how much of it goes into each row of ``ws``: 0 none, 1 all of the row."""
+
+    latent: Latent
+    strengths: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How much of model B each layer takes.
+
+    The share of B at a position is ``alpha * curve[position]``; where `curve` is None, the curve is the step
+    (or sigmoid) of Pinkney & Adler 2020 (arXiv:2010.05334) given by the four fields before it.
+
+    Attributes:
+        swap_resolution: Blocks up to this resolution come from `low`, the ones above from the other model.
+        level: 0 or 1, the paper code's sub-step within a resolution.
+        width: Width of the sigmoid in layers; 0 is a hard swap.
+        low: Which model gives the low resolutions, that is the structure.
+        alpha: Scales the share of B everywhere: 0 is model A. Below 0 and above 1 extrapolates.
+        curve: Share of B per position, drawn by hand; overrides the step.
+        mapping: Whose mapping network turns z into w.
+        w_avg: Whose mean latent truncation pulls towards.
+        noise: Whose noise maps and noise strengths are used.
+        affines: Whose style affines are used.
+        torgb: Whose ToRGB layers are used.
+    """
+
+    swap_resolution: int = 16
+    level: int = 0
+    width: float = 0.0
+    low: Side = Side.A
+    alpha: float = 1.0
+    curve: tuple[float, ...] | None = None
+    mapping: Source = Source.A
+    w_avg: Source = Source.A
+    noise: Source = Source.BLEND
+    affines: Source = Source.BLEND
+    torgb: Source = Source.BLEND
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Attributes:
+    mode: CONST uses the model's own maps, RANDOM draws new ones from `seed`, NONE adds nothing.
+    strength: Scales every layer's noise; 1 is as trained.
+    seed: For RANDOM; never the latent's seed.
+    layer_strengths: Further factor per position; missing entries are 1.
+    """
+
+    mode: NoiseMode = NoiseMode.CONST
+    strength: float = 1.0
+    seed: int = 0
+    layer_strengths: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EditState:
+    """One picture. `model_b` None means that there is nothing to blend with."""
+
+    model_a: ModelRef | None = None
+    model_b: ModelRef | None = None
+    latent: Latent = SeedLatent()
+    truncation_psi: float = 0.7
+    truncation_cutoff: int | None = None
+    class_index: int | None = None
+    mix: tuple[MixSource, ...] = ()
+    blend: Blend = Blend()
+    noise: Noise = Noise()
+
+
+def with_models(state: EditState, *, a: ModelRef | None = None, b: ModelRef | None = None) -> EditState:
+    """Replace model A, B or both; None keeps what is there."""
+    return replace(state, model_a=a or state.model_a, model_b=b or state.model_b)
+
+
+def swapped(state: EditState) -> EditState:
+    """A becomes B and B becomes A; the rest stays."""
+    return replace(state, model_a=state.model_b, model_b=state.model_a)
+
+
+def with_latent(state: EditState, latent: Latent) -> EditState:
+    return replace(state, latent=latent)
+
+
+def with_seed(state: EditState, seed: int) -> EditState:
+    """Go to a seed, at the middle of its pad."""
+    return replace(state, latent=SeedLatent(seed))
+
+
+def with_pad(state: EditState, x: float, y: float) -> EditState:
+    """Move on the seed pad. A stored latent has no pad and is returned unchanged."""
+    if not isinstance(state.latent, SeedLatent):
+        return state
+    return replace(state, latent=replace(state.latent, pad_x=x, pad_y=y))
+
+
+def with_truncation(state: EditState, psi: float, cutoff: int | None = None) -> EditState:
+    return replace(state, truncation_psi=psi, truncation_cutoff=cutoff)
+
+
+def with_blend(state: EditState, **changes: object) -> EditState:
+    """Replace fields of `Blend`, for example ``with_blend(state, alpha=0.5)``."""
+    return replace(state, blend=replace(state.blend, **changes))  # type: ignore[arg-type]
+
+
+def with_alpha(state: EditState, alpha: float) -> EditState:
+    return with_blend(state, alpha=alpha)
+
+
+def with_swap_resolution(state: EditState, swap_resolution: int) -> EditState:
+    """Move the step. A curve drawn by hand gives way to it."""
+    return with_blend(state, swap_resolution=swap_resolution, curve=None)
+
+
+def with_curve(state: EditState, curve: tuple[float, ...] | None) -> EditState:
+    return with_blend(state, curve=curve)
+
+
+def with_noise(state: EditState, **changes: object) -> EditState:
+    """Replace fields of `Noise`, for example ``with_noise(state, strength=0.5)``."""
+    return replace(state, noise=replace(state.noise, **changes))  # type: ignore[arg-type]
+
+
+def with_mix_source(state: EditState, index: int, source: MixSource | None) -> EditState:
+    """Replace, append (``index == len(state.mix)``) or, with None, remove a mixing source."""
+    kept = (*state.mix[:index], *(() if source is None else (source,)), *state.mix[index + 1 :])
+    return replace(state, mix=kept)
+
+
+def latent_keys(state: EditState) -> frozenset[str]:
+    """Every array key that the state needs from the latent store."""
+    latents = (state.latent, *(source.latent for source in state.mix))
+    stored = [latent for latent in latents if isinstance(latent, StoredLatent)]
+    return frozenset(key for latent in stored for key in (latent.key, latent.noise_key) if key)
