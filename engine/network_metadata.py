@@ -1,0 +1,75 @@
+"""The JSON in a Graft network file: what the network is, where it came from, what was done to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.errors import CorruptModelError, UnsupportedModelError
+from engine.network_config import FAMILY, NetworkConfig
+from engine.strict_json import decode, parse_json_object
+
+FORMAT_VERSION = 1
+METADATA_KEY = "graft"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """Where a network came from. ``sha256`` is the foreign file's, in hex; empty when Graft made it."""
+
+    layout: str
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.layout) > 100 or not re.fullmatch(r"([0-9a-f]{64})?", self.sha256):
+            raise CorruptModelError("The file's note of its origin is malformed.")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMetadata:
+    """The JSON under the safetensors metadata key ``graft``.
+
+    Attributes:
+        lineage: What was done to get here, oldest first; JSON objects that this module only carries.
+        warnings: Sentences for the user about the conversion.
+    """
+
+    network: NetworkConfig
+    source: SourceFile
+    lineage: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_json_text(self) -> str:
+        document = {
+            "format": FORMAT_VERSION,
+            "family": FAMILY,
+            "network": self.network.to_json(),
+            "lineage": list(self.lineage),
+            "source": asdict(self.source),
+            "warnings": list(self.warnings),
+        }
+        return json.dumps(document, allow_nan=False, separators=(",", ":"))
+
+    @staticmethod
+    def from_json_text(text: str) -> NetworkMetadata:
+        """Strict twin of `to_json_text`.
+
+        Raises:
+            UnsupportedModelError: written by a newer Graft, or another family.
+            CorruptModelError: anything else that is wrong.
+        """
+        document = parse_json_object(text)
+        version = document.pop("format", None)
+        if type(version) is not int or version < 1:
+            raise CorruptModelError("The file's Graft metadata has no format number.")
+        if version > FORMAT_VERSION:
+            raise UnsupportedModelError(
+                f"This model was saved by a newer Graft (format {version:d}; this one: {FORMAT_VERSION}).",
+                "Update Graft, or save the model again with this version.",
+            )
+        family = document.pop("family", None)
+        if family != FAMILY:
+            raise UnsupportedModelError(f"The model's family is {family!r:.60}; this Graft runs {FAMILY}.")
+        return decode(NetworkMetadata, document, "metadata")
