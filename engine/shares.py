@@ -1,0 +1,44 @@
+"""How much of the second model each layer takes: the step and the sigmoid of layer swapping, in plain Python.
+
+Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors' published script.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def layer_position(resolution: int, level: int) -> int:
+    """Place of a layer along the blend: ``2 * (log2(resolution) - 2) + level``.
+
+    Args:
+        resolution: A power of two from 4 px up.
+        level: 0 for the constant and ``conv0``, 1 for ``conv1`` and ``torgb``.
+    """
+    return 2 * (resolution.bit_length() - 3) + level
+
+
+def pinkney_shares(num_positions: int, swap_resolution: int, level: int = 0, width: float = 0.0) -> tuple[float, ...]:
+    """Share of the high-resolution model at every position, 0 to 1.
+
+    A hard swap (`width` 0) gives the high model every position more than *one* above that of `swap_resolution` and
+    `level`: the published rule, off by one or not. So 16 at level 0 keeps blocks 4 to 16 of the low model and takes
+    everything from 32 px up; at level 1 the ``conv0`` of 32 px stays with the low model too. At the top resolution
+    nothing is taken. With a width the share is ``1 / (1 + exp(-x / width))`` of the distance x in positions,
+    one half at `swap_resolution` and `level` themselves.
+
+    Args:
+        num_positions: Twice the number of blocks; equals ``num_ws``.
+        swap_resolution: A power of two from 4 px up; need not be a block of the model.
+        level: 0 or 1, the step within a resolution.
+        width: Softness in positions; 0 is hard. Its sign does not matter.
+    """
+    middle = layer_position(swap_resolution, level)
+    return tuple(_share(index - middle, abs(width)) for index in range(num_positions))
+
+
+def _share(distance: int, width: float) -> float:
+    if width == 0.0:
+        return 1.0 if distance > 1 else 0.0
+    # The sigmoid through tanh: no overflow however narrow the width is.
+    return 0.5 * (1.0 + math.tanh(0.5 * distance / width))
