@@ -50,7 +50,8 @@ def storage_error(doing: str, error: OSError) -> StorageError:
         doing: What was tried, as "Graft could not {doing}", for example "save portrait.png".
     """
     reason, hint = _REASONS.get(error.errno or 0, (os.strerror(error.errno) if error.errno else str(error), ""))
-    return StorageError(f"Graft could not {doing}: {reason}.", hint)
+    shown = doing if len(doing) <= 160 else doing[:159] + "…"
+    return StorageError(f"Graft could not {shown}: {reason}.", hint)
 
 
 def write_atomic(path: Path, data: Bytes | Iterable[Bytes], *, mode: int | None = None, verify: bool = True) -> int:
