@@ -8,6 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import PortraitError
+
+MIN_EYE_DISTANCE_PX = 2.0
+MOUTH_DROP = 1.1
+"""From the line of the eyes down to the mouth, over the distance of the pupils: the mean of 102 adult faces."""
+
 
 class FramingKind(StrEnum):
     FFHQ = "ffhq"
@@ -36,3 +45,103 @@ class FacePoints:
     left_eye: tuple[float, float]
     right_eye: tuple[float, float]
     mouth: tuple[float, float]
+
+
+def crop_quad(face: FacePoints, framing: Framing) -> NDArray[np.float64]:
+    """The square that is cut out around a face.
+
+    FFHQ takes the roll from the eyes and the mouth together and the size from whichever is larger, twice the eye
+    distance or 1.8 times the way from the eyes to the mouth. EYES turns and scales with the eyes alone.
+
+    Returns:
+        ``[4, 2]`` float64, pixels of the upright picture, (x, y): top left, bottom left, bottom right, top right.
+        It may reach over the picture's edges.
+
+    Raises:
+        PortraitError: The eyes are less than 2 px apart, or a point is not a finite number.
+
+    Source: FFHQ: Karras et al. 2019, arXiv:1812.04948, appendix C.
+    """
+    left, right, mouth = (np.array(point, dtype=np.float64) for point in (face.left_eye, face.right_eye, face.mouth))
+    eyes = right - left
+    distance = float(np.hypot(*eyes))
+    if not np.isfinite([left, right, mouth]).all() or distance < MIN_EYE_DISTANCE_PX:
+        raise PortraitError(
+            f"The two eyes are {distance:.1f} px apart; to cut out a face they must be at least "
+            f"{MIN_EYE_DISTANCE_PX:.0f} px apart.",
+            "Drag the two eye handles onto the two eyes.",
+        )
+    middle = (left + right) / 2
+    if framing.kind is FramingKind.FFHQ:
+        return ffhq_quad(middle, eyes, mouth - middle)
+    across = eyes / distance * (distance / framing.eye_distance / 2)
+    return _square(middle - _down(across) * (2 * framing.eye_y - 1), across)
+
+
+def ffhq_quad(
+    eye_middle: NDArray[np.float64],
+    eye_to_eye: NDArray[np.float64],
+    eye_to_mouth: NDArray[np.float64],
+    *,
+    level: bool = True,
+) -> NDArray[np.float64]:
+    """The FFHQ square; with `level` False it stays upright however the head is turned. See `crop_quad`."""
+    length = max(np.hypot(*eye_to_eye) * 2.0, np.hypot(*eye_to_mouth) * 1.8)
+    across = np.array([length, 0.0])
+    if level:
+        across = eye_to_eye - _down(eye_to_mouth)
+        size = np.hypot(*across)
+        if size < MIN_EYE_DISTANCE_PX:
+            raise PortraitError(
+                "The mouth lies above the eyes, so the crop cannot be turned upright.",
+                "Drag the mouth handle below the two eyes.",
+            )
+        across = across / size * length
+    return _square(eye_middle + eye_to_mouth * 0.1, across)
+
+
+def face_points_from_quad(quad: NDArray[np.float64], framing: Framing) -> FacePoints:
+    """A face of average proportions that `crop_quad` would cut out as this square.
+
+    Args:
+        quad: ``[4, 2]`` as `crop_quad` gives it.
+    """
+    centre = quad.mean(axis=0)
+    across = (quad[3] - quad[0] + quad[2] - quad[1]) / 4
+    down = _down(across)
+    if framing.kind is FramingKind.FFHQ:
+        half_eyes = across / max(2.0, 1.8 * MOUTH_DROP) / 2
+        middle = centre - _down(half_eyes) * 2 * MOUTH_DROP * 0.1
+    else:
+        half_eyes = across * framing.eye_distance
+        middle = centre + down * (2 * framing.eye_y - 1)
+    mouth = middle + _down(half_eyes) * 2 * MOUTH_DROP
+    return FacePoints(_point(middle - half_eyes), _point(middle + half_eyes), _point(mouth))
+
+
+def default_face_points(size_px: tuple[int, int]) -> FacePoints:
+    """Where to put the handles when no face was found: an upright face above the middle of the picture.
+
+    Args:
+        size_px: Width and height of the upright picture.
+    """
+    width, height = size_px
+    half = 0.1 * min(width, height)
+    middle_x, eyes_y = width / 2, 0.42 * height
+    return FacePoints(
+        (middle_x - half, eyes_y), (middle_x + half, eyes_y), (middle_x, eyes_y + 2 * half * MOUTH_DROP)
+    )
+
+
+def _down(across: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`across` turned by a right angle, so that right becomes down."""
+    return np.array([-across[1], across[0]])
+
+
+def _square(centre: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
+    down = _down(across)
+    return np.stack([centre - across - down, centre - across + down, centre + across + down, centre + across - down])
+
+
+def _point(xy: NDArray[np.float64]) -> tuple[float, float]:
+    return float(xy[0]), float(xy[1])
