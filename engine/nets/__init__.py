@@ -1,0 +1,1 @@
+"""Plain nn.Modules: torch in, torch out. Imports torch and itself only."""
