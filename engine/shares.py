@@ -6,6 +6,7 @@ Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 
 def layer_position(resolution: int, level: int) -> int:
@@ -42,3 +43,33 @@ def _share(distance: int, width: float) -> float:
         return 1.0 if distance > 1 else 0.0
     # The sigmoid through tanh: no overflow however narrow the width is.
     return 0.5 * (1.0 + math.tanh(0.5 * distance / width))
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Share of B of everything that a blended network is made of: 0 is A exactly, 1 is B exactly.
+
+    Tuples are indexed by position. Positions that have no such part are simply not read.
+
+    Attributes:
+        conv: Weights and biases of the constant, ``conv0`` and ``conv1``; at level 0 also the resnet ``skip``.
+        conv_affine: The style affines of ``conv0`` and ``conv1``.
+        torgb: Weight and bias of ``torgb``, at level 1.
+        torgb_affine: The style affine of ``torgb``.
+        noise: ``noise_const`` and ``noise_strength`` of the convolutions.
+        mapping: The whole mapping network, the label embedding with it.
+        w_avg: The mean latent.
+    """
+
+    conv: tuple[float, ...]
+    conv_affine: tuple[float, ...]
+    torgb: tuple[float, ...]
+    torgb_affine: tuple[float, ...]
+    noise: tuple[float, ...]
+    mapping: float = 0.0
+    w_avg: float = 0.0
+
+    def with_weights(self, share: float) -> Shares:
+        """The same share for everything in the synthesis network; mapping and w_avg stay."""
+        everywhere = (share,) * len(self.conv)
+        return Shares(everywhere, everywhere, everywhere, everywhere, everywhere, self.mapping, self.w_avg)

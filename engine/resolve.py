@@ -1,0 +1,297 @@
+"""From what the user wants to what will be computed: an EditState, and what its models are, to a ResolvedEdit.
+
+Pure: no files, no arrays, no torch. Values are clamped, short tuples filled, long ones cut, and what could not be
+followed is said as sentences in `ResolvedEdit.warnings`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from engine.descriptor import NetworkDescriptor
+from engine.errors import LatentError, LatentShapeError, ModelError
+from engine.shares import Shares, pinkney_shares
+from engine.state import (
+    Blend,
+    EditState,
+    Latent,
+    MixSource,
+    ModelRef,
+    Noise,
+    NoiseMode,
+    SeedLatent,
+    Side,
+    Source,
+    StoredLatent,
+    View,
+)
+
+LatentShapes: TypeAlias = Mapping[str, tuple[int, int]]
+"""Shape ``(num_ws, w_dim)`` of every stored latent that a state names, by key."""
+
+MAX_FACTOR = 10.0
+"""Largest magnitude of psi, alpha, curve points, noise strengths and mixing strengths."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedMix:
+    """A second latent and its strength for every row of ``ws``."""
+
+    latent: Latent
+    strengths: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedNoise:
+    """Attributes:
+    strengths: Factor on the trained strength, per position.
+    key: Stored noise maps that stand in for the model's own in CONST mode.
+    """
+
+    mode: NoiseMode
+    seed: int
+    strengths: tuple[float, ...]
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedEdit:
+    """One picture, ready to compute. Frozen and hashable: the keys of the stage cache are made of its parts.
+
+    Attributes:
+        model_b: None when there is nothing to blend; then all of `shares` is 0.
+        class_index: For conditional models, else None.
+        truncation_cutoff: How many rows of ``ws`` are pulled towards the mean, 0 to `num_ws`.
+        shares: How much of B everything takes.
+        warnings: What could not be followed, as sentences. Not compared: they do not change the picture.
+    """
+
+    model_a: ModelRef
+    model_b: ModelRef | None
+    latent: Latent
+    class_index: int | None
+    truncation_psi: float
+    truncation_cutoff: int
+    mix: tuple[ResolvedMix, ...]
+    shares: Shares
+    noise: ResolvedNoise
+    num_ws: int
+    img_resolution: int
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    def for_view(self, view: View) -> ResolvedEdit:
+        """The same latent, shown by A alone, by the blend, or by B alone (by A while there is no B)."""
+        if view is View.BLEND or self.model_b is None:
+            return self
+        return replace(self, shares=self.shares.with_weights(1.0 if view is View.B else 0.0))
+
+
+def resolve(
+    state: EditState,
+    a: NetworkDescriptor | None,
+    b: NetworkDescriptor | None = None,
+    shapes: LatentShapes | None = None,
+) -> ResolvedEdit:
+    """Decide what `state` means for these models.
+
+    Args:
+        a: What `state.model_a` is.
+        b: What `state.model_b` is; None when there is none.
+        shapes: Shapes of the stored latents; a key that is missing counts as lost.
+
+    Raises:
+        ModelError: model A is missing.
+        LatentError: the main latent is not in the store, or is of another w_dim.
+    """
+    if state.model_a is None or a is None:
+        raise ModelError("No model is chosen as model A.", "Choose one from the shelf, or drop a model file on it.")
+    notes = _Notes()
+    partner = _partner(b, a, notes) if state.model_b is not None else None
+    known = shapes or {}
+    _check_main_latent(state.latent, a, known, notes)
+    shares = _shares(state.blend, a, partner, notes)
+    cutoff = a.num_ws if state.truncation_cutoff is None else state.truncation_cutoff
+    return ResolvedEdit(
+        model_a=state.model_a,
+        model_b=state.model_b if partner is not None else None,
+        latent=_clamped_latent(state.latent, notes),
+        class_index=_class_index(state.class_index, a, notes),
+        truncation_psi=notes.number("truncation psi", state.truncation_psi, 1.0),
+        truncation_cutoff=min(max(cutoff, 0), a.num_ws),
+        mix=_mixes(state.mix, a, known, notes),
+        shares=shares,
+        noise=_noise(state.noise, state.latent, a, notes),
+        num_ws=a.num_ws,
+        img_resolution=a.img_resolution,
+        warnings=tuple(notes.sentences),
+    )
+
+
+def blend_obstacle(a: NetworkDescriptor, b: NetworkDescriptor) -> str | None:
+    """Why the weights of two generators cannot be mixed, as the end of a sentence; None when they can."""
+    if a.family != b.family:
+        return f"A is {a.family}, B is {b.family}"
+    if a.img_resolution != b.img_resolution:
+        return f"A makes {a.img_resolution} px pictures, B {b.img_resolution} px"
+    if a.w_dim != b.w_dim:
+        return f"A's latents have {a.w_dim} values, B's {b.w_dim}"
+    if (a.architecture, a.img_channels) != (b.architecture, b.img_channels):
+        return f"A is {a.architecture} with {a.img_channels} colours, B {b.architecture} with {b.img_channels}"
+    for one, other in zip(a.layers, b.layers, strict=False):
+        if (one.name, one.channels) != (other.name, other.channels):
+            return f"layer {one.name} has {one.channels} channels in A, {other.name} has {other.channels} in B"
+    return None if len(a.layers) == len(b.layers) else f"A has {len(a.layers)} layers, B {len(b.layers)}"
+
+
+class _Notes:
+    """Collects the warnings, and clamps numbers, which is where most of them come from."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
+
+    def number(self, name: str, value: float, neutral: float) -> float:
+        if not math.isfinite(value):
+            self.say(f"The {name} is not a number; {neutral:g} is used.")
+            return neutral
+        if abs(value) > MAX_FACTOR:
+            kept = math.copysign(MAX_FACTOR, value)
+            self.say(f"The {name} of {value:g} is out of range; {kept:g} is used.")
+            return kept
+        return float(value)
+
+    def numbers(self, name: str, values: tuple[float, ...], neutral: float, count: int) -> tuple[float, ...]:
+        kept = tuple(self.number(name, value, neutral) for value in values[:count])
+        return kept + (neutral,) * (count - len(kept))
+
+
+def _partner(b: NetworkDescriptor | None, a: NetworkDescriptor, notes: _Notes) -> NetworkDescriptor | None:
+    if b is None:
+        return None
+    if obstacle := blend_obstacle(a, b):
+        notes.say(f"These models cannot be blended: {obstacle}. Only A is shown.")
+        return None
+    return b
+
+
+def _shares(blend: Blend, a: NetworkDescriptor, b: NetworkDescriptor | None, notes: _Notes) -> Shares:
+    nothing = (0.0,) * a.num_ws
+    alone = Shares(nothing, nothing, nothing, nothing, nothing)
+    if b is None:
+        return alone
+    alpha = notes.number("alpha", blend.alpha, 1.0)
+    layers = tuple(alpha * share for share in _curve(blend, a, notes))
+    torgb = _of(blend.torgb, layers)
+    return Shares(
+        conv=layers,
+        conv_affine=_of(blend.affines, layers),
+        torgb=torgb,
+        torgb_affine=torgb if blend.affines is Source.BLEND else _of(blend.affines, layers),
+        noise=_of(blend.noise, layers),
+        mapping=_mapping_share(blend.mapping, alpha, a, b, notes),
+        w_avg=_of(blend.w_avg, (alpha,))[0],
+    )
+
+
+def _of(source: Source, layers: tuple[float, ...]) -> tuple[float, ...]:
+    if source is Source.BLEND:
+        return layers
+    return (1.0 if source is Source.B else 0.0,) * len(layers)
+
+
+def _curve(blend: Blend, a: NetworkDescriptor, notes: _Notes) -> tuple[float, ...]:
+    if blend.curve is not None:
+        return notes.numbers("alpha curve", blend.curve, 0.0, a.num_ws)
+    level = min(max(blend.level, 0), 1)
+    width = notes.number("swap width", blend.width, 0.0)
+    high = pinkney_shares(a.num_ws, _swap_stop(blend.swap_resolution, a, notes), level, width)
+    return high if blend.low is Side.A else tuple(1.0 - share for share in high)
+
+
+def _swap_stop(wanted: int, a: NetworkDescriptor, notes: _Notes) -> int:
+    stops = a.resolutions or (4,)
+    stop = max((stop for stop in stops if stop <= wanted), default=stops[0])
+    if stop != wanted:
+        notes.say(f"This model has no {wanted} px layers; the swap resolution is {stop}.")
+    return stop
+
+
+def _mapping_share(source: Source, alpha: float, a: NetworkDescriptor, b: NetworkDescriptor, notes: _Notes) -> float:
+    share = _of(source, (alpha,))[0]
+    if share != 0.0 and (a.z_dim, a.c_dim) != (b.z_dim, b.c_dim):
+        notes.say("The mapping networks of A and B read different inputs; A's is used.")
+        return 0.0
+    return share
+
+
+def _class_index(wanted: int | None, a: NetworkDescriptor, notes: _Notes) -> int | None:
+    if a.c_dim == 0:
+        return None
+    if wanted is None:
+        notes.say("This model draws several classes; the first is shown.")
+        return 0
+    kept = min(max(wanted, 0), a.c_dim - 1)
+    if kept != wanted:
+        notes.say(f"This model has classes 0 to {a.c_dim - 1}; {kept} is shown instead of {wanted}.")
+    return kept
+
+
+def _clamped_latent(latent: Latent, notes: _Notes) -> Latent:
+    if isinstance(latent, StoredLatent):
+        return latent
+    x, y = notes.number("seed pad", latent.pad_x, 0.0), notes.number("seed pad", latent.pad_y, 0.0)
+    seed = latent.seed % 2**32  # what numpy's RandomState takes
+    if seed != latent.seed:
+        notes.say(f"Seeds run from 0 to {2**32 - 1}; {seed} is used for {latent.seed}.")
+    return SeedLatent(seed, x, y)
+
+
+def _check_main_latent(latent: Latent, a: NetworkDescriptor, shapes: LatentShapes, notes: _Notes) -> None:
+    if isinstance(latent, StoredLatent) and (problem := _misfit(latent, a, shapes, notes)):
+        raise problem
+
+
+def _misfit(latent: StoredLatent, a: NetworkDescriptor, shapes: LatentShapes, notes: _Notes) -> LatentError | None:
+    name = latent.name or latent.key[:8]
+    shape = shapes.get(latent.key)
+    if shape is None:
+        return LatentError(f"The latent “{name:.60}” is not on this computer.", "Open the file that holds it again.")
+    num_ws, w_dim = shape
+    if w_dim != a.w_dim:
+        rule = f"this model reads {a.w_dim}"
+        return LatentShapeError(f"The latent “{name:.60}” has {w_dim} values per layer; {rule}.")
+    if num_ws != a.num_ws:
+        rule = "the surplus is left out" if num_ws > a.num_ws else "its last one is repeated"
+        notes.say(f"The latent “{name:.60}” has {num_ws} rows for a model with {a.num_ws}; {rule}.")
+    return None
+
+
+def _mixes(
+    mix: tuple[MixSource, ...], a: NetworkDescriptor, shapes: LatentShapes, notes: _Notes
+) -> tuple[ResolvedMix, ...]:
+    kept = []
+    for source in mix:
+        strengths = notes.numbers("mixing strength", source.strengths, 0.0, a.num_ws)
+        if not any(strengths):
+            continue
+        if isinstance(source.latent, StoredLatent) and (problem := _misfit(source.latent, a, shapes, notes)):
+            notes.say(f"{problem.user_message} It is not mixed in.")
+            continue
+        kept.append(ResolvedMix(_clamped_latent(source.latent, notes), strengths))
+    return tuple(kept)
+
+
+def _noise(noise: Noise, latent: Latent, a: NetworkDescriptor, notes: _Notes) -> ResolvedNoise:
+    strength = notes.number("noise strength", noise.strength, 1.0)
+    layers = notes.numbers("noise strength", noise.layer_strengths, 1.0, a.num_ws)
+    seed = noise.seed if noise.mode is NoiseMode.RANDOM else 0  # otherwise it does not matter
+    stored = latent.noise_key if isinstance(latent, StoredLatent) and noise.mode is NoiseMode.CONST else None
+    if noise.mode is NoiseMode.NONE:
+        return ResolvedNoise(noise.mode, 0, (0.0,) * a.num_ws, None)
+    return ResolvedNoise(noise.mode, seed, tuple(strength * layer for layer in layers), stored)
