@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -75,40 +74,36 @@ def test_that_a_write_that_takes_only_part_is_continued(tmp_path: Path, monkeypa
 def test_that_the_old_file_survives_whichever_call_fails(
     target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
-    real = getattr(os, call)
-    n = 1
-    while True:  # the n-th call fails, n = 1, 2, ... until the save gets through
-        seen = 0
-
-        def failing(*args: Any, **kwargs: Any) -> Any:
-            nonlocal seen
-            seen += 1
-            if seen == n:
-                if call == "close":
-                    real(*args)
-                raise OSError(code, os.strerror(code))
-            return real(*args, **kwargs)
-
+    for n in range(1, 30):  # the n-th call fails, n = 1, 2, ... until the save gets through
         with monkeypatch.context() as patch:
-            patch.setattr(os, call, failing)
+            patch.setattr(os, call, failing_at(n, call, code))
             try:
                 write_atomic(target, NEW)
+                break
             except StorageError as error:
                 message = error.user_message
-                assert "picture.png" in message
-                assert "{" not in message
-                assert len(message) <= MAX_MESSAGE_CHARS
-                failed = True
-            else:
-                failed = False
-        if not failed:
-            break
+        assert "picture.png" in message
+        assert "{" not in message
+        assert len(message) <= MAX_MESSAGE_CHARS
         assert target.read_bytes() == OLD
         assert not leftovers(target.parent)
-        n += 1
-        assert n < 20
-    assert n > 1 or call == "close"
+    assert n > 1
     assert target.read_bytes() == NEW
+
+
+def failing_at(n: int, call: str, code: int) -> Any:
+    real, seen = getattr(os, call), 0
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == n:
+            if call == "close":
+                real(*args)  # an error from close does not leave the file open
+            raise OSError(code, os.strerror(code))
+        return real(*args, **kwargs)
+
+    return failing
 
 
 def test_that_data_that_does_not_read_back_is_not_put_in_place(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +140,8 @@ def test_that_a_file_size_limit_is_reported_in_words_and_the_old_file_stays(tmp_
     )
     path = tmp_path / "big.png"
     path.write_bytes(OLD)
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] != 0
-    run = subprocess.run([sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == (
         "Graft could not save big.png: the file would be larger than this drive allows."
     )

@@ -1,0 +1,74 @@
+"""Hypothesis strategies for whatever an EditState may hold."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from engine.latents import LatentStore
+from engine.state import (
+    Blend,
+    EditState,
+    MixSource,
+    ModelRef,
+    Noise,
+    NoiseMode,
+    SeedLatent,
+    Side,
+    Source,
+    StoredLatent,
+)
+
+factors = st.floats(-1e6, 1e6, allow_nan=False)
+seeds = st.integers(0, 2**32 - 1)
+hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
+names = st.text(st.characters(categories=("L", "N", "Zs", "So")), max_size=40)
+per_layer = st.lists(factors, max_size=18).map(tuple)
+models = st.none() | st.builds(ModelRef, sha256=hashes, name=names)
+seed_latents = st.builds(SeedLatent, seed=seeds, pad_x=factors, pad_y=factors)
+stored_latents = st.builds(StoredLatent, key=hashes, name=names, noise_key=st.none() | hashes)
+blends = st.builds(
+    Blend,
+    swap_resolution=st.integers(1, 2048),
+    level=st.integers(0, 1),
+    width=factors,
+    low=st.sampled_from(Side),
+    alpha=factors,
+    curve=st.none() | per_layer,
+    mapping=st.sampled_from(Source),
+    w_avg=st.sampled_from(Source),
+    noise=st.sampled_from(Source),
+    affines=st.sampled_from(Source),
+    torgb=st.sampled_from(Source),
+)
+noises = st.builds(
+    Noise, mode=st.sampled_from(NoiseMode), strength=factors, seed=seeds, layer_strengths=per_layer
+)
+
+
+def states(latents: st.SearchStrategy[SeedLatent | StoredLatent]) -> st.SearchStrategy[EditState]:
+    return st.builds(
+        EditState,
+        model_a=models,
+        model_b=models,
+        latent=latents,
+        truncation_psi=factors,
+        truncation_cutoff=st.none() | st.integers(0, 18),
+        class_index=st.none() | st.integers(0, 1000),
+        mix=st.lists(st.builds(MixSource, latent=latents, strengths=per_layer), max_size=3).map(tuple),
+        blend=blends,
+        noise=noises,
+    )
+
+
+any_state = states(seed_latents | stored_latents)
+seeded_state = states(seed_latents)
+
+
+def store_with_portrait(store: LatentStore | None = None) -> tuple[LatentStore, StoredLatent]:
+    """A store that holds the ws and noise of one small, made-up portrait."""
+    store = store or LatentStore()
+    draw = np.random.RandomState(5)
+    key = store.put_ws(draw.randn(10, 32))
+    noise_key = store.put_noise({0: draw.randn(4, 4), 2: draw.randn(8, 8)})
+    return store, StoredLatent(key, "Aunt Agatha", noise_key)
