@@ -1,0 +1,131 @@
+"""Where and with how much the engine computes: device, threads, memory. Light: torch is imported when asked for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from engine.errors import DeviceError
+
+GIB = 1 << 30
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
+_LARGEST_INT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """Attributes:
+    name: As torch calls it: ``cpu``, ``cuda``, ``mps``.
+    dtype: What pictures are computed in.
+    memory_bytes: What models and cached stages may take together.
+    """
+
+    name: str
+    dtype: str
+    memory_bytes: int
+
+
+def prepare_process() -> None:
+    """Settings that only work before torch is imported and before the first large allocation."""
+    # Idle OpenMP threads spin by default: beside a busy window that makes every frame several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Stop glibc from handing large blocks back to the system after every layer, to fault them in again for the next.
+
+    That is half the time of a 1024 px picture. Call it before the first thread starts: other threads than the first
+    get arenas that cannot hold blocks of over 64 MiB, which are then mapped anew each time whatever the other
+    options say, so there must be only one arena.
+
+    Returns:
+        Whether it took; False where there is no glibc.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
+    options = {
+        _M_ARENA_MAX: 1,
+        _M_MMAP_MAX: 0,
+        _M_MMAP_THRESHOLD: _LARGEST_INT,
+        _M_TRIM_THRESHOLD: _LARGEST_INT,
+    }
+    taken = [mallopt(option, value) == 1 for option, value in options.items()]
+    return all(taken)
+
+
+def choose_device(wanted: str = "auto") -> DeviceChoice:
+    """Pick a device and set the number of CPU threads.
+
+    Args:
+        wanted: ``auto`` takes the fastest there is; otherwise a torch device name.
+
+    Raises:
+        DeviceError: `wanted` is not there.
+    """
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(thread_count())
+    name = _fastest() if wanted == "auto" else wanted
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        hint = "Choose cpu, which always works."
+        raise DeviceError(f"This computer has no device “{wanted:.40}” that PyTorch can use.", hint) from error
+    return DeviceChoice(name, "float32", memory_budget(name))
+
+
+def thread_count() -> int:
+    """CPU threads to compute with: the physical cores that this process may use, one less when there are many."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(psutil.cpu_count(logical=False) or allowed, allowed)
+    return max(1, cores - 1 if cores >= 6 else cores)  # the window wants one too
+
+
+def memory_budget(device: str = "cpu") -> int:
+    """Half of what is free now, in bytes, at least 256 MiB: the rest is for activations and other programs."""
+    return max(free_memory(device) // 2, GIB // 4)
+
+
+def free_memory(device: str = "cpu") -> int:
+    """Bytes that a new allocation on `device` could have now."""
+    if device.startswith("cuda"):
+        import torch
+
+        free, _total = torch.cuda.mem_get_info(device)
+        # What torch keeps for later is ours to use as well.
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    available: int = psutil.virtual_memory().available
+    limit = _container_limit()
+    if limit is None:
+        return available
+    used: int = psutil.Process().memory_info().rss
+    return max(0, min(available, limit - used))
+
+
+def _container_limit() -> int | None:
+    try:
+        text = Path("/sys/fs/cgroup/memory.max").read_text("ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def _fastest() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
