@@ -107,7 +107,7 @@ class MappingConfig:
     w_avg_beta: float | None = None
 
     def __post_init__(self) -> None:
-        _check_int("z_dim", self.z_dim, 1, MAX_FEATURES)
+        _check_int("z_dim", self.z_dim, 0, MAX_FEATURES)
         _check_int("c_dim", self.c_dim, 0, MAX_FEATURES)
         _check_int("w_dim", self.w_dim, 1, MAX_FEATURES)
         _check_int("number of mapping layers", len(self.layers), 1, MAX_MAPPING_LAYERS)

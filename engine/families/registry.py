@@ -14,7 +14,7 @@ from engine.families.stylegan2_layout import TensorRole
 from engine.nets.mapping import MappingNetwork
 from engine.nets.stylegan2 import Generator
 from engine.network_config import FAMILY as STYLEGAN2
-from engine.network_config import MappingConfig, NetworkConfig
+from engine.network_config import MappingConfig, NetworkConfig, SynthesisConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Family:
     name: str
     build: Callable[[NetworkConfig, Mapping[str, Tensor]], Generator]
     build_mapping: Callable[[MappingConfig], MappingNetwork]
-    apply_clamps: Callable[[Generator, NetworkConfig], None]
+    apply_clamps: Callable[[Generator, SynthesisConfig], None]
     role_of: Callable[[str], TensorRole]
-    blended_config: Callable[[NetworkConfig, NetworkConfig, Callable[[TensorRole], bool]], NetworkConfig]
-    difference: Callable[[NetworkConfig, NetworkConfig], str | None]
+    blended_clamps: Callable[[SynthesisConfig, SynthesisConfig, Callable[[int], bool]], SynthesisConfig]
+    difference: Callable[[SynthesisConfig, SynthesisConfig], str | None]
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -38,7 +38,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             build_mapping=stylegan2.build_mapping,
             apply_clamps=stylegan2.apply_clamps,
             role_of=stylegan2_layout.role_of,
-            blended_config=stylegan2_layout.blended_config,
+            blended_clamps=stylegan2_layout.blended_clamps,
             difference=stylegan2_layout.difference,
         )
     }

@@ -63,9 +63,9 @@ def build_synthesis(config: SynthesisConfig, tensors: Mapping[str, Tensor]) -> S
     return SynthesisNetwork([_block(block, tensors) for block in config.blocks])
 
 
-def apply_clamps(generator: Generator, config: NetworkConfig) -> None:
-    """Set every layer's clamp to what `config` says; the rest of `config` must be what the generator was built of."""
-    for index, block in enumerate(config.synthesis.blocks):
+def apply_clamps(generator: Generator, config: SynthesisConfig) -> None:
+    """Set every layer's clamp to what `config` says; the rest of it must be what the generator was built of."""
+    for index, block in enumerate(config.blocks):
         built = generator.synthesis.block_at(index)
         built.conv1.conv_clamp = block.conv1.conv_clamp
         if built.conv0 is not None and block.conv0 is not None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.framing import Framing
-from engine.network_config import FAMILY, BlockConfig, ConvConfig, NetworkConfig, ToRGBConfig
+from engine.network_config import FAMILY, BlockConfig, NetworkConfig, SynthesisConfig
 from engine.shares import layer_position
 
 
 class Part(StrEnum):
-    """What a tensor does in its layer."""
+    """What a tensor is for, as finely as a blend tells tensors apart."""
 
     MAPPING = "mapping"
     W_AVG = "w_avg"
-    WEIGHT = "weight"
-    AFFINE = "affine"
+    CONV = "conv"
+    CONV_AFFINE = "conv_affine"
+    TORGB = "torgb"
+    TORGB_AFFINE = "torgb_affine"
     NOISE_MAP = "noise_map"
     NOISE_STRENGTH = "noise_strength"
     SKIP = "skip"
@@ -27,30 +30,43 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TensorRole:
-    """A tensor's part, and the layer it belongs to as the descriptor names it (empty for the mapping).
+    """A tensor's part and place.
 
-    A resnet skip convolution belongs to the conv0 beside it, a block's own filter to that block's conv0.
+    Attributes:
+        layer: As the descriptor names it, ``b8.conv0``; empty for the mapping. A resnet skip convolution and a
+            block's filter count as parts of the conv0 beside them.
+        position: The layer's `LayerSpec.position`; -1 for the mapping.
     """
 
     part: Part
     layer: str = ""
+    position: int = -1
+
+
+_IN_LAYER = {
+    "affine": Part.CONV_AFFINE,
+    "noise_const": Part.NOISE_MAP,
+    "noise_strength": Part.NOISE_STRENGTH,
+    "resample_filter": Part.FILTER,
+}
 
 
 def role_of(tensor_name: str) -> TensorRole:
     """The role of a tensor of the open format, by its name."""
-    owner, *path = tensor_name.split(".")
-    if owner == "mapping":
-        return TensorRole(Part.W_AVG if path == ["w_avg"] else Part.MAPPING)
-    block, *rest = path
-    if rest[-1] == "resample_filter":
-        return TensorRole(Part.FILTER, f"{block}.conv0")
-    if rest[0] == "skip":
-        return TensorRole(Part.SKIP, f"{block}.conv0")
-    layer = f"{block}.{rest[0]}"
-    if rest[0] == "const":
-        return TensorRole(Part.WEIGHT, layer)
-    parts = {"affine": Part.AFFINE, "noise_const": Part.NOISE_MAP, "noise_strength": Part.NOISE_STRENGTH}
-    return TensorRole(parts.get(rest[1], Part.WEIGHT), layer)
+    network, owner, *path = tensor_name.split(".")
+    if network == "mapping":
+        return TensorRole(Part.W_AVG if owner == "w_avg" else Part.MAPPING)
+    resolution, name = int(owner[1:]), path[0]
+    level = 1 if name in ("conv1", "torgb") else 0
+    layer = f"{owner}.{name if name not in ('skip', 'resample_filter') else 'conv0'}"
+    part = Part.FILTER if name == "resample_filter" else _IN_LAYER.get(path[-1], Part.CONV)
+    if "affine" in path:
+        part = Part.CONV_AFFINE if name != "torgb" else Part.TORGB_AFFINE
+    elif name == "torgb":
+        part = Part.TORGB
+    elif name == "skip" and part is Part.CONV:
+        part = Part.SKIP
+    return TensorRole(part, layer, layer_position(resolution, level))
 
 
 def describe(config: NetworkConfig, framing: Framing) -> NetworkDescriptor:
@@ -89,52 +105,52 @@ def _describe_block(block: BlockConfig) -> list[LayerSpec]:
     return layers
 
 
-def blended_config(a: NetworkConfig, b: NetworkConfig, takes_b: Callable[[TensorRole], bool]) -> NetworkConfig:
-    """The configuration of a blend of two networks whose synthesis tensors have the same shapes.
-
-    Clamps go with the weights of their layer, so that a layer taken whole from B also saturates as in B. What the
-    blend always has is a mean latent.
+def blended_clamps(a: SynthesisConfig, b: SynthesisConfig, takes_b: Callable[[int], bool]) -> SynthesisConfig:
+    """`a` with some clamps of `b`: a layer taken from B also saturates as in B.
 
     Args:
-        takes_b: Whether a role comes from B rather than from A, or for more than half.
+        takes_b: Whether the layers at a position come from B.
     """
-    mapping = (b if takes_b(TensorRole(Part.MAPPING)) else a).mapping
-    blocks = tuple(
-        _blended_block(block_a, block_b, takes_b)
-        for block_a, block_b in zip(a.synthesis.blocks, b.synthesis.blocks, strict=True)
-    )
-    return NetworkConfig(replace(mapping, has_w_avg=True), replace(a.synthesis, blocks=blocks))
+    pairs = zip(a.blocks, b.blocks, strict=True)
+    return replace(a, blocks=tuple(_blended_block(one, other, takes_b) for one, other in pairs))
 
 
-def _blended_block(a: BlockConfig, b: BlockConfig, takes_b: Callable[[TensorRole], bool]) -> BlockConfig:
-    def clamp(part: str, layer_a: ConvConfig | ToRGBConfig, layer_b: ConvConfig | ToRGBConfig) -> float | None:
-        role = TensorRole(Part.WEIGHT, f"b{a.resolution}.{part}")
-        return (layer_b if takes_b(role) else layer_a).conv_clamp
-
-    changed = replace(a, conv1=replace(a.conv1, conv_clamp=clamp("conv1", a.conv1, b.conv1)))
-    if a.conv0 is not None and b.conv0 is not None:
-        changed = replace(changed, conv0=replace(a.conv0, conv_clamp=clamp("conv0", a.conv0, b.conv0)))
-    if a.torgb is not None and b.torgb is not None:
-        changed = replace(changed, torgb=replace(a.torgb, conv_clamp=clamp("torgb", a.torgb, b.torgb)))
+def _blended_block(a: BlockConfig, b: BlockConfig, takes_b: Callable[[int], bool]) -> BlockConfig:
+    level0 = layer_position(a.resolution, 0)
+    changed = a
+    if a.conv0 is not None and b.conv0 is not None and takes_b(level0):
+        changed = replace(changed, conv0=replace(a.conv0, conv_clamp=b.conv0.conv_clamp))
+    if takes_b(level0 + 1):
+        changed = replace(changed, conv1=replace(a.conv1, conv_clamp=b.conv1.conv_clamp))
+        if a.torgb is not None and b.torgb is not None:
+            changed = replace(changed, torgb=replace(a.torgb, conv_clamp=b.torgb.conv_clamp))
     return changed
 
 
-def difference(a: NetworkConfig, b: NetworkConfig) -> str | None:
-    """The first thing beside weights and clamps in which two syntheses differ, as ``b8.conv0: activation``; or None.
+def difference(a: SynthesisConfig, b: SynthesisConfig) -> str | None:
+    """The first thing beside weights, clamps and shapes in which two networks differ: ``b8.conv0: activation``.
 
-    Weights of networks that differ so cannot be mixed meaningfully, even when the shapes agree.
+    Weights of such networks cannot be mixed meaningfully. None when there is nothing.
     """
-    for block_a, block_b in zip(a.synthesis.blocks, b.synthesis.blocks, strict=True):
+    for block_a, block_b in zip(a.blocks, b.blocks, strict=True):
         name = f"b{block_a.resolution}"
-        if block_a.architecture != block_b.architecture:
-            return f"{name}: architecture"
-        if block_a.resample_filter != block_b.resample_filter:
-            return f"{name}: resample_filter"
+        for field in ("architecture", "resample_filter"):
+            if not alike(getattr(block_a, field), getattr(block_b, field)):
+                return f"{name}: {field}"
         for part in ("conv0", "conv1", "torgb", "skip"):
             layer_a, layer_b = getattr(block_a, part), getattr(block_b, part)
-            if (layer_a is None) != (layer_b is None):
-                return f"{name}.{part}: present in one only"
             for field in ("activation", "act_gain", "weight_gain", "use_noise", "resample_filter", "affine"):
-                if getattr(layer_a, field, None) != getattr(layer_b, field, None):
+                if not alike(getattr(layer_a, field, None), getattr(layer_b, field, None)):
                     return f"{name}.{part}: {field}"
     return None
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two pieces of configuration are equal up to the rounding of their numbers."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(alike(a, b) for a, b in zip(one, other, strict=True))
+    if is_dataclass(one) and type(one) is type(other):
+        return all(alike(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    return one == other

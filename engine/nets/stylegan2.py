@@ -14,6 +14,7 @@ Source: Karras et al. 2020, arXiv:1912.04958; clamps, labels and defaults from a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,9 @@ from engine.nets.noise import NoiseInput
 
 _RESIDUAL_GAIN = 0.5**0.5
 
+BlockNoise: TypeAlias = tuple[Tensor | None, Tensor | None]
+"""What conv0 and conv1 of one block add, all strengths included: each fits ``[N, 1, r, r]``; None for nothing."""
+
 
 def _register_filter(module: nn.Module, taps: Tensor | None) -> None:
     """Separable filters are configuration; a 2-D one is data and belongs into the state dict."""
@@ -43,7 +47,7 @@ class SynthesisLayer(nn.Module):
     """Modulated convolution, noise, bias, activation, clamp; optionally doubles the resolution.
 
     Args:
-        name: As in the descriptor, ``b8.conv0``; noise is looked up by it.
+        name: As in the descriptor, ``b8.conv0``; `NoiseInput` knows the layer by it.
         affine: Turns w into the styles, one per input channel.
         resample_filter: FIR filter (`engine.nets.fir`) when the layer upsamples, otherwise None.
         conv_clamp: Largest magnitude of the output, before the residual gain is counted; None for no clamp.
@@ -86,14 +90,30 @@ class SynthesisLayer(nn.Module):
         _register_filter(self, resample_filter)
         self._energy: tuple[Tensor, int, Tensor] | None = None
 
-    def forward(self, x: Tensor, w: Tensor, noise: NoiseInput, gain: float = 1.0) -> Tensor:
-        """``x`` [N, I, h, h] and ``w`` [N, w_dim] to [N, O, r, r]; `gain` scales activation and clamp alike."""
+    def noise(self, source: NoiseInput, batch: int) -> Tensor | None:
+        """What this layer adds for a call with `source`, trained strength included; None for nothing."""
+        if not self.use_noise:
+            return None
+        drawn = source.for_layer(self.name, self.noise_const, batch)
+        return None if drawn is None else drawn * self.noise_strength
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
+        """One layer.
+
+        Args:
+            x: ``[N, I, h, h]``.
+            w: ``[N, w_dim]``.
+            noise: Added as it is: broadcastable to ``[N, 1, r, r]``; None for nothing.
+            gain: Scales activation and clamp alike.
+
+        Returns:
+            A fresh tensor, ``[N, O, r, r]``.
+        """
         upsample = self.resample_filter if self.upsamples else None
         styles: Tensor = self.affine(w)
         y = modulated_conv2d(x, self.weight, styles, energy=self._weight_energy(), upsample=upsample)
-        if self.use_noise and (added := noise.for_layer(self.name, self.noise_const, x.shape[0])) is not None:
-            added = added * self.noise_strength
-            y = y + added if torch.is_grad_enabled() else y.add_(added)
+        if noise is not None:
+            y = y + noise if torch.is_grad_enabled() else y.add_(noise)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return bias_act(y, self.bias, self.activation, gain=self.act_gain * gain, clamp=clamp)
 
@@ -203,8 +223,13 @@ class SynthesisBlock(nn.Module):
     def num_convs(self) -> int:
         return 1 if self.conv0 is None else 2
 
+    def noise(self, source: NoiseInput, batch: int) -> BlockNoise:
+        """The maps that this block's layers add for a call with `source`."""
+        first = None if self.conv0 is None else self.conv0.noise(source, batch)
+        return first, self.conv1.noise(source, batch)
+
     def forward(
-        self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: NoiseInput
+        self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: BlockNoise
     ) -> tuple[Tensor, Tensor | None]:
         """See `SynthesisNetwork.block`."""
         x = self._features(x, ws, noise)
@@ -213,15 +238,16 @@ class SynthesisBlock(nn.Module):
             img = rgb if img is None else upsample2x(img, self.resample_filter) + rgb
         return x, img
 
-    def _features(self, x: Tensor | None, ws: Tensor, noise: NoiseInput) -> Tensor:
+    def _features(self, x: Tensor | None, ws: Tensor, noise: BlockNoise) -> Tensor:
+        first, second = noise
         if self.conv0 is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1)
-            return self.conv1.forward(x, ws[:, 0], noise)
+            return self.conv1.forward(x, ws[:, 0], second)
         assert x is not None, "only the lowest block starts from nothing"
-        inner = self.conv0.forward(x, ws[:, 0], noise)
+        inner = self.conv0.forward(x, ws[:, 0], first)
         if self.skip is None:
-            return self.conv1.forward(inner, ws[:, 1], noise)
-        return self.skip.forward(x) + self.conv1.forward(inner, ws[:, 1], noise, gain=_RESIDUAL_GAIN)
+            return self.conv1.forward(inner, ws[:, 1], second)
+        return self.skip.forward(x) + self.conv1.forward(inner, ws[:, 1], second, gain=_RESIDUAL_GAIN)
 
 
 class SynthesisNetwork(nn.Module):
@@ -247,12 +273,9 @@ class SynthesisNetwork(nn.Module):
         return slice(first, first + block.num_convs + (block.torgb is not None))
 
     def block(
-        self, index: int, x: Tensor | None, img: Tensor | None, ws_rows: Tensor, noise: NoiseInput | None = None
+        self, index: int, x: Tensor | None, img: Tensor | None, ws_rows: Tensor, noise: BlockNoise = (None, None)
     ) -> tuple[Tensor, Tensor | None]:
-        """Run one block.
-
-        The result depends on the arguments, on this block's weights and, with noise from a generator, on that
-        generator's state: on nothing else. With `NoiseInput.seed` it does not depend on where a run started.
+        """Run one block: a pure function of its arguments and of this block's weights.
 
         Args:
             index: 0 for the 4 px block.
@@ -260,12 +283,12 @@ class SynthesisNetwork(nn.Module):
             img: Image so far, ``[N, img_channels, r/2, r/2]``; None for block 0, and in resnet and orig networks,
                 whose image appears in the last block only. Not modified.
             ws_rows: ``ws[:, rows(index)]``, ``[N, 2 or 3, w_dim]`` (1 or 2 rows in block 0).
-            noise: None for each layer's own map as trained.
+            noise: What conv0 and conv1 add, all strengths included; ``block_at(index).noise`` draws it.
 
         Returns:
             Features ``[N, C', r, r]`` and image ``[N, img_channels, r, r]`` or None: fresh tensors.
         """
-        return self.block_at(index).forward(x, img, ws_rows, noise or NoiseInput())
+        return self.block_at(index).forward(x, img, ws_rows, noise)
 
     def forward(
         self, ws: Tensor, noise: NoiseInput | None = None, max_resolution: int | None = None
@@ -284,7 +307,8 @@ class SynthesisNetwork(nn.Module):
         for index, resolution in enumerate(self.block_resolutions):
             if max_resolution is not None and resolution > max_resolution:
                 break
-            x, img = self.block(index, x, img, ws[:, self.rows(index)], noise)
+            drawn = self.block_at(index).noise(noise or NoiseInput(), ws.shape[0])
+            x, img = self.block(index, x, img, ws[:, self.rows(index)], drawn)
         return img
 
 

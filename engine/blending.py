@@ -1,0 +1,287 @@
+"""Mixing the weights of two generators, layer by layer.
+
+How much of B every part takes is a `Shares` (from `engine.resolve`, or made here); this module applies it to tensors.
+A share of 0 copies A's tensor and 1 copies B's, bit for bit; anything else, also beyond 0 and 1, is the line through
+both. Noise maps, mean latents and 2-D filters are tensors like any other: nothing is left behind by accident.
+
+Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors' published script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from engine.errors import EngineError, ModelError
+from engine.families.stylegan2_layout import Part, TensorRole, alike
+from engine.network import Network, Origin
+from engine.network_config import MappingConfig, NetworkConfig
+from engine.network_metadata import SourceFile
+from engine.shares import Shares, pinkney_shares
+
+
+class Kept(StrEnum):
+    """What published blending scripts leave with the low-resolution model whatever the curve says."""
+
+    FIRST_CONV = "first_conv"
+    """``b4.conv1``: TensorFlow calls it ``4x4/Conv``, a name that the original script does not look for."""
+    SKIP = "skip"
+    """The skip convolutions of resnet networks."""
+    NOISE_MAPS = "noise_maps"
+    """The noise constants, which are not trained. (Trained noise strengths do follow the curve.)"""
+
+
+PINKNEY: frozenset[Kept] = frozenset(Kept)
+"""The original script, justinpinkney/stylegan2."""
+T27: frozenset[Kept] = PINKNEY - {Kept.FIRST_CONV}
+"""The t27 port to PyTorch, where ``b4.conv1`` has a name like any other."""
+FOLLOW: frozenset[Kept] = frozenset()
+"""Graft's own: every tensor of a layer follows the layer."""
+
+
+def layer_shares(shares: Sequence[float], mapping: float = 0.0, w_avg: float = 0.0) -> Shares:
+    """One share of B per position for everything in the layer there."""
+    curve = tuple(float(share) for share in shares)
+    return Shares(curve, curve, curve, curve, curve, mapping, w_avg)
+
+
+def share_of(role: TensorRole, shares: Shares, kept: frozenset[Kept] = FOLLOW) -> float:
+    """Share of B of one tensor."""
+    held = {
+        Kept.FIRST_CONV: role.layer == "b4.conv1",
+        Kept.SKIP: role.part is Part.SKIP,
+        Kept.NOISE_MAPS: role.part is Part.NOISE_MAP,
+    }
+    if any(held[rule] for rule in kept):
+        return 0.0
+    match role.part:
+        case Part.MAPPING:
+            return shares.mapping
+        case Part.W_AVG:
+            return shares.w_avg
+        case Part.CONV_AFFINE:
+            return shares.conv_affine[role.position]
+        case Part.TORGB:
+            return shares.torgb[role.position]
+        case Part.TORGB_AFFINE:
+            return shares.torgb_affine[role.position]
+        case Part.NOISE_MAP | Part.NOISE_STRENGTH:
+            return shares.noise[role.position]
+        case Part.CONV | Part.SKIP | Part.FILTER:
+            return shares.conv[role.position]
+
+
+def blend_networks(
+    low: Network,
+    high: Network,
+    swap_resolution: int,
+    level: int = 0,
+    width: float = 0.0,
+    alpha: float | Sequence[float] | None = None,
+    *,
+    kept: frozenset[Kept] | None = None,
+) -> Network:
+    """Layer swapping: the low resolutions of one generator and the high ones of another, as a new network.
+
+    With `alpha` None this is what the original script does, exactly: mapping, mean latent, noise maps, ``b4.conv1``
+    and resnet skips are those of `low`; weights, biases, affines, ToRGB and noise strengths follow the step.
+
+    Args:
+        low: Gives the blocks up to `swap_resolution`: structure, pose.
+        high: Gives the blocks above: texture, colour.
+        swap_resolution: A power of two from 4 px to the networks' size.
+        level: 0 or 1: swap before or within the next block. See `engine.shares.pinkney_shares`.
+        width: 0 swaps hard; otherwise the width of a sigmoid in positions.
+        alpha: A number scales the share of `high` everywhere: 0 is `low`, 1 the same as None, beyond extrapolates.
+            A sequence of `num_ws` numbers is the share of `high` per position and replaces the step; then every
+            tensor of a layer follows it, so that all ones is the synthesis of `high`.
+        kept: What stays with `low`; None means `PINKNEY`, or `FOLLOW` when `alpha` is a sequence.
+
+    Returns:
+        A network of its own tensors, on the device of `low`.
+
+    Raises:
+        ModelError: the networks do not fit together; names the layer and both shapes.
+        EngineError: an argument is out of its range.
+    """
+    num_ws = low.descriptor.num_ws
+    if isinstance(alpha, Sequence):
+        if len(alpha) != num_ws:
+            raise EngineError(f"alpha has {len(alpha)} entries; these models have {num_ws} positions.")
+        return blend(low, high, layer_shares(alpha), FOLLOW if kept is None else kept)
+    if swap_resolution not in low.descriptor.resolutions:
+        stops = ", ".join(str(stop) for stop in low.descriptor.resolutions)
+        raise EngineError(f"swap_resolution is {swap_resolution}; this model has {stops}.")
+    if level not in (0, 1):
+        raise EngineError(f"level is {level}; it must be 0 or 1.")
+    step = pinkney_shares(num_ws, swap_resolution, level, width)
+    scale = 1.0 if alpha is None else alpha
+    return blend(low, high, layer_shares([scale * share for share in step]), PINKNEY if kept is None else kept)
+
+
+def blend(a: Network, b: Network, shares: Shares, kept: frozenset[Kept] = FOLLOW) -> Network:
+    """A new network with share 0 to 1 of B in every part.
+
+    Its lineage is that of A, continued by the hashes of both and the shares.
+
+    Raises:
+        ModelError: the networks do not fit together; names the layer and both shapes.
+    """
+    target = scratch_for(a)
+    blend_into(target, a, b, shares, kept)
+    per_part = {part: list(share) if isinstance(share, tuple) else share for part, share in asdict(shares).items()}
+    step = {"step": "blend", "a": a.sha256, "b": b.sha256, "shares": per_part, "kept": sorted(kept)}
+    target.origin = Origin(SourceFile("graft"), (*a.origin.lineage, step))
+    return target
+
+
+def scratch_for(a: Network) -> Network:
+    """A copy of `a` with weights of its own, for `blend_into` to write to."""
+    config = replace(a.config, mapping=replace(a.config.mapping, has_w_avg=True))
+    tensors = {name: tensor.detach().clone() for name, tensor in a.tensors.items()}
+    tensors.setdefault("mapping.w_avg", a.w_avg.clone())
+    return Network.from_tensors(config, tensors, a.device, family=a.family.name)
+
+
+@torch.no_grad()
+def blend_into(
+    target: Network,
+    a: Network,
+    b: Network,
+    shares: Shares,
+    kept: frozenset[Kept] = FOLLOW,
+    *,
+    previous: Shares | None = None,
+) -> None:
+    """Write the blend of `a` and `b` into `target`, in place.
+
+    Args:
+        target: From `scratch_for` (`a`). Only its tensors, clamps and, when the mapping comes from B, its mapping
+            network change.
+        previous: What `target` holds already of the same `a`, `b` and `kept`: only what differs is written.
+
+    Raises:
+        ModelError: the networks do not fit together; names the layer and both shapes. `target` is unchanged.
+    """
+    check_blendable(a, b)
+    _fit_mapping(target, a, b, shares)
+    _fit_clamps(target, a, b, shares)
+    roles = {name: target.family.role_of(name) for name in target.tensors}
+    wanted = {name: share_of(role, shares, kept) for name, role in roles.items()}
+    if previous is not None:
+        wanted = {name: s for name, s in wanted.items() if s != share_of(roles[name], previous, kept)}
+    _write(target, a, b, wanted)
+
+
+@torch.no_grad()
+def blend_block(
+    target: Network, a: Network, b: Network, shares: Shares, index: int, kept: frozenset[Kept] = FOLLOW
+) -> None:
+    """Write the blend of one block (index i is resolution ``4 << i``) into `target`, in place.
+
+    The caller has seen to it that the networks fit (`check_blendable`); this is the path of a slider drag.
+    """
+    _fit_clamps(target, a, b, shares)
+    roles = ((name, target.family.role_of(name)) for name in block_tensors(target, index))
+    _write(target, a, b, {name: share_of(role, shares, kept) for name, role in roles})
+
+
+@torch.no_grad()
+def blend_mapping(target: Network, a: Network, b: Network, shares: Shares) -> None:
+    """Write the blend of the mapping networks and mean latents into `target`, in place.
+
+    Raises:
+        ModelError: a mixture is asked for of mappings that are built differently.
+    """
+    _fit_mapping(target, a, b, shares)
+    names = [name for name in target.tensors if name.startswith("mapping.")]
+    _write(target, a, b, {name: share_of(target.family.role_of(name), shares) for name in names})
+
+
+def block_tensors(network: Network, index: int) -> tuple[str, ...]:
+    """Names of the tensors of one block of the synthesis."""
+    prefix = f"synthesis.b{4 << index}."
+    return tuple(name for name in network.tensors if name.startswith(prefix))
+
+
+def check_blendable(a: Network, b: Network) -> None:
+    """Raises:
+    ModelError: the synthesis networks differ in more than their weights; says in what, with both values.
+    """
+    one, other = a.descriptor, b.descriptor
+    if one.family != other.family:
+        raise _misfit(f"A is {one.family}, B is {other.family}")
+    if one.img_resolution != other.img_resolution:
+        raise _misfit(f"A makes {one.img_resolution} px pictures, B {other.img_resolution} px")
+    if one.w_dim != other.w_dim:
+        raise _misfit(f"A's latents have {one.w_dim} values, B's {other.w_dim}")
+    if one.architecture != other.architecture:
+        raise _misfit(f"A's architecture is {one.architecture}, B's {other.architecture}")
+    shapes_a, shapes_b = _synthesis_shapes(a.tensors), _synthesis_shapes(b.tensors)
+    for name in (*shapes_a, *shapes_b):
+        if shapes_a.get(name) != shapes_b.get(name):
+            layer = name.removeprefix("synthesis.")
+            raise _misfit(f"{layer} is {_described(shapes_a.get(name))} in A, {_described(shapes_b.get(name))} in B")
+    if found := a.family.difference(a.config.synthesis, b.config.synthesis):
+        raise _misfit(f"they differ in {found}")
+
+
+def _misfit(reason: str) -> ModelError:
+    hint = "Blending works on two models with one ancestor: fine-tune one from the other."
+    return ModelError(f"These models cannot be blended: {reason}.", hint)
+
+
+def _synthesis_shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in tensors.items() if name.startswith("synthesis.")}
+
+
+def _described(shape: list[int] | None) -> str:
+    return "missing" if shape is None else str(shape)
+
+
+def _write(target: Network, a: Network, b: Network, shares: Mapping[str, float]) -> None:
+    for name, share in shares.items():
+        out = target.tensors[name]
+        if share == 0.0:
+            out.copy_(_tensor(a, name))
+        elif share == 1.0:
+            out.copy_(_tensor(b, name))
+        else:
+            torch.lerp(_tensor(a, name).to(out.device), _tensor(b, name).to(out.device), share, out=out)
+
+
+def _tensor(network: Network, name: str) -> Tensor:
+    # A mean latent that was estimated is not among the tensors of the file.
+    return network.w_avg if name == "mapping.w_avg" else network.tensors[name]
+
+
+def _fit_mapping(target: Network, a: Network, b: Network, shares: Shares) -> None:
+    """Rebuild the target's mapping network when it is to be a differently built one."""
+    one, other = a.config.mapping, b.config.mapping
+    if shares.mapping not in (0.0, 1.0) and not _same_structure(one, other):
+        sizes = f"{len(one.layers)} layers from {one.z_dim} values, {len(other.layers)} from {other.z_dim}"
+        hint = "Take the mapping from A or from B, not from both."
+        raise ModelError(f"The mapping networks of A and B are built differently: {sizes}.", hint)
+    wanted = other if shares.mapping == 1.0 else one
+    if not _same_structure(wanted, target.config.mapping):
+        target.replace_mapping(replace(wanted, has_w_avg=True))
+
+
+def _same_structure(one: MappingConfig, other: MappingConfig) -> bool:
+    def structure(config: MappingConfig) -> MappingConfig:
+        return replace(config, has_w_avg=True, w_avg_beta=None)
+
+    return alike(structure(one), structure(other))
+
+
+def _fit_clamps(target: Network, a: Network, b: Network, shares: Shares) -> None:
+    if a.config.synthesis == b.config.synthesis:
+        return
+    synthesis = a.family.blended_clamps(a.config.synthesis, b.config.synthesis, lambda at: shares.conv[at] >= 0.5)
+    if synthesis != target.config.synthesis:
+        target.config = NetworkConfig(target.config.mapping, synthesis)
+        a.family.apply_clamps(target.module, synthesis)
