@@ -45,12 +45,12 @@ def state_to_json(state: EditState) -> dict[str, Any]:
     return {
         "model_a": _model_to_json(state.model_a),
         "model_b": _model_to_json(state.model_b),
-        "latent": _latent_to_json(state.latent),
+        "latent": latent_to_json(state.latent),
         "truncation_psi": state.truncation_psi,
         "truncation_cutoff": state.truncation_cutoff,
         "class_index": state.class_index,
         "mix": [
-            {"latent": _latent_to_json(source.latent), "strengths": list(source.strengths)} for source in state.mix
+            {"latent": latent_to_json(source.latent), "strengths": list(source.strengths)} for source in state.mix
         ],
         "blend": {
             "swap_resolution": blend.swap_resolution,
@@ -172,6 +172,10 @@ class Fields:
     def number(self, name: str, default: float) -> float:
         return self.read(name, read_number, default)
 
+    def whole(self, name: str, low: int, high: int) -> int:
+        """A whole number that must be there."""
+        return self.read(name, _whole(low, high))
+
     def items(self, name: str, reader: Callable[[object, str], T], most: int) -> tuple[T, ...]:
         return self.read(name, lambda value, where: read_items(value, where, reader, most), ())
 
@@ -251,7 +255,7 @@ def _model_from_json(value: object, where: str) -> ModelRef:
     return model
 
 
-def _latent_to_json(latent: Latent) -> dict[str, Any]:
+def latent_to_json(latent: Latent) -> dict[str, Any]:
     if isinstance(latent, SeedLatent):
         return {"seed": latent.seed, "pad_x": latent.pad_x, "pad_y": latent.pad_y}
     return {"key": latent.key, "name": _name(latent.name), "noise_key": latent.noise_key}

@@ -1,0 +1,232 @@
+"""Sessions: the history of one sitting and the latents it needs, in one file.
+
+A ``.graft`` file is a zip whose members are stored, not packed: ``session.json`` and ``latents/<key>.safetensors``.
+It is read member by member under the names it must have, with caps, and never extracted to disk: no name in it ever
+becomes a path.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from engine.atomic import storage_error, write_atomic
+from engine.errors import EngineError, RecipeError, RecipeFormatError
+from engine.export.embedded import open_plain_file
+from engine.history import HistoryEntry
+from engine.recipe import ArrayStore, migrated
+from engine.state import StoredLatent, latent_keys
+from engine.state_json import (
+    Fields,
+    latent_from_json,
+    latent_to_json,
+    parse_json,
+    read_text,
+    state_from_json,
+    state_to_json,
+)
+
+SESSION_SUFFIX = ".graft"
+VERSION_FIELD = "graft_session"
+SESSION_VERSION = 1
+DOCUMENT_NAME = "session.json"
+MAX_DOCUMENT_BYTES = 64 << 20
+MAX_MEMBER_BYTES = 256 << 20
+MAX_MEMBERS = 4096
+MAX_HISTORY = 2000
+MAX_LATENTS = 2000
+MAX_SETTINGS = 1000
+MAX_SETTING_CHARS = 20_000
+MAX_LABEL_CHARS = 100
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""``MIGRATIONS[n]`` turns a version n document into a version n + 1 one."""
+
+Setting: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDocument:
+    """What a session file holds.
+
+    Attributes:
+        entries: The undo history, oldest first; at least one.
+        index: The entry that is shown.
+        settings: How the window showed it: plain values by name.
+        latents: Portraits on the shelf, also those that no entry shows.
+    """
+
+    entries: tuple[HistoryEntry, ...]
+    index: int
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    latents: tuple[StoredLatent, ...] = ()
+
+
+def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> None:
+    """Write a session with the arrays that its states name. An older file survives any failure.
+
+    Entries whose arrays are gone are left out, except the one that is shown.
+
+    Raises:
+        StorageError: the file could not be written.
+        EngineError: from the store, when an array of the shown state is gone.
+    """
+    shown = document.entries[document.index]
+    kept = [entry for entry in document.entries if entry is shown or all(map(store.has, latent_keys(entry.state)))]
+    kept = kept[-MAX_HISTORY:] if shown in kept[-MAX_HISTORY:] else kept[:MAX_HISTORY]
+    index = next(place for place, entry in enumerate(kept) if entry is shown)
+    latents = tuple(latent for latent in document.latents if all(map(store.has, _keys_of(latent))))
+    text = _document_to_json(SessionDocument(tuple(kept), index, document.settings, latents))
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(DOCUMENT_NAME), text)  # ZipInfo: 1980, not today
+        for key in sorted(_array_keys(kept, latents)):
+            archive.writestr(zipfile.ZipInfo(_member_name(key)), store.export_bytes(key))
+    write_atomic(path, content.getbuffer())
+
+
+def open_session(path: Path, store: ArrayStore) -> SessionDocument:
+    """Read a session and put its arrays into the store.
+
+    Raises:
+        RecipeVersionError: it was written by a newer Graft.
+        RecipeFormatError: it is damaged, or no session.
+        StorageError: it cannot be read, or the store cannot take its arrays.
+    """
+    try:
+        with open_plain_file(path) as file:
+            members = _read_members(file)
+    except OSError as error:
+        raise storage_error(f"read {path.name}", error) from error
+    document = _document_from_json(members.pop(DOCUMENT_NAME))
+    needed = _array_keys(document.entries, document.latents)
+    for key in sorted(needed):
+        content = members.get(_member_name(key))
+        if content is None:
+            raise RecipeFormatError(f"The session lacks the latent {key[:12]}… that it needs.")
+        if not store.has(key):
+            _import(store, key, content)
+    return document
+
+
+def _read_members(file: BinaryIO) -> dict[str, bytes]:
+    """Every member by name, after checking that the archive is exactly what `save_session` writes."""
+    try:
+        _check_directory(file)
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _check_members(members, archive.start_dir)
+            return {member.filename: archive.read(member) for member in members}
+    except RecipeError:
+        raise
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OverflowError, OSError):
+        raise RecipeFormatError("The session file is damaged, or is no session.") from None
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Refuse a directory that is larger than ours can be, before anything reads it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(-min(size, 42), os.SEEK_END)
+    tail = file.read()
+    mark, _, _, _, count, directory, start, comment = struct.unpack("<4s4H2LH", tail[-22:].rjust(22, b"\0"))
+    fits = count <= MAX_MEMBERS and directory <= MAX_MEMBERS * 256 and start + directory + 22 == size
+    if mark != b"PK\5\6" or comment or not fits or b"PK\6\7" in tail:
+        raise RecipeFormatError("The session file is cut off, or is no session.")
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], end: int) -> None:
+    names = {member.orig_filename for member in members}
+    if len(members) > MAX_MEMBERS or len(names) != len(members) or DOCUMENT_NAME not in names:
+        raise RecipeFormatError("The file is no Graft session: it must hold one session.json, and nothing twice.")
+    place = 0
+    for member in sorted(members, key=lambda entry: entry.header_offset):
+        name = member.orig_filename
+        key = name.removeprefix("latents/").removesuffix(".safetensors")
+        if name != DOCUMENT_NAME and (name != _member_name(key) or not _is_key(key)):
+            raise RecipeFormatError(f"The session holds “{name:.80}”, which is no part of a session.")
+        most = MAX_DOCUMENT_BYTES if name == DOCUMENT_NAME else MAX_MEMBER_BYTES
+        stored = member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
+        if not stored or member.flag_bits & 1 or member.file_size > most or member.header_offset < place:
+            raise RecipeFormatError(f"The session's member {name:.80} is packed, too large or overlaps another.")
+        place = member.header_offset + 30 + len(name) + member.file_size
+    if place > end:
+        raise RecipeFormatError("The session file is damaged: its members do not fit into it.")
+
+
+def _import(store: ArrayStore, key: str, content: bytes) -> None:
+    try:
+        imported = store.import_bytes(content)
+    except EngineError as error:
+        raise RecipeFormatError(f"A latent in the session cannot be taken. {error.user_message}") from error
+    if imported != key:
+        raise RecipeFormatError("A latent in the session is not the one that its hash names.")
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _member_name(key: str) -> str:
+    return f"latents/{key}.safetensors"
+
+
+def _keys_of(latent: StoredLatent) -> frozenset[str]:
+    return frozenset(key for key in (latent.key, latent.noise_key) if key)
+
+
+def _array_keys(entries: Sequence[HistoryEntry], latents: Sequence[StoredLatent]) -> frozenset[str]:
+    shown = [latent_keys(entry.state) for entry in entries]
+    return frozenset[str]().union(*shown, *map(_keys_of, latents))
+
+
+def _document_to_json(document: SessionDocument) -> str:
+    whole = {
+        VERSION_FIELD: SESSION_VERSION,
+        "index": document.index,
+        "history": [{"label": entry.label, "state": state_to_json(entry.state)} for entry in document.entries],
+        "settings": dict(document.settings),
+        "latents": [latent_to_json(latent) for latent in document.latents],
+    }
+    return json.dumps(whole, allow_nan=False, separators=(",", ":"))
+
+
+def _document_from_json(text: bytes) -> SessionDocument:
+    whole = parse_json(text, "The session", MAX_DOCUMENT_BYTES)
+    fields = Fields(migrated(whole, VERSION_FIELD, SESSION_VERSION, MIGRATIONS, "session"), "session")
+    entries = fields.items("history", _entry_from_json, MAX_HISTORY)
+    index = fields.whole("index", 0, len(entries) - 1)
+    no_settings: dict[str, Setting] = {}
+    settings = fields.read("settings", _settings_from_json, no_settings)
+    latents = fields.items("latents", latent_from_json, MAX_LATENTS)
+    fields.finish()
+    return SessionDocument(
+        entries, index, settings, tuple(latent for latent in latents if isinstance(latent, StoredLatent))
+    )
+
+
+def _entry_from_json(value: object, where: str) -> HistoryEntry:
+    fields = Fields(value, where)
+    label = fields.read("label", lambda text, place: read_text(text, place, MAX_LABEL_CHARS), "")
+    entry = HistoryEntry(fields.read("state", state_from_json), label)
+    fields.finish()
+    return entry
+
+
+def _settings_from_json(value: object, where: str) -> dict[str, Setting]:
+    if type(value) is not dict or len(value) > MAX_SETTINGS:
+        raise RecipeFormatError(f"{where} must be an object with at most {MAX_SETTINGS} fields.")
+    settings: dict[str, Setting] = {}
+    for name, setting in value.items():
+        plain = isinstance(setting, str | int | float | bool | None) and len(str(setting)) <= MAX_SETTING_CHARS
+        if not plain or (isinstance(setting, float) and not math.isfinite(setting)):
+            raise RecipeFormatError(f"{where}.{name:.60} must be a plain value.")
+        settings[name] = setting
+    return settings
