@@ -47,6 +47,21 @@ def read_recipe(path: Path) -> Recipe:
         RecipeVersionError: it was written by a newer Graft.
         StorageError: the file cannot be read.
     """
+    recipe = find_recipe(path)
+    if recipe is None:
+        hint = "Recipes are in pictures that Graft exported, and in .json files."
+        raise RecipeFormatError(f"{path.name:.100} holds no Graft recipe.", hint)
+    return recipe
+
+
+def find_recipe(path: Path) -> Recipe | None:
+    """Like `read_recipe`, for files that may well be something else: None when there is no recipe.
+
+    Raises:
+        RecipeFormatError: there is one, and it is damaged.
+        RecipeVersionError: it was written by a newer Graft.
+        StorageError: the file cannot be read.
+    """
     try:
         with open_plain_file(path) as file:
             text = _find_recipe(file)
@@ -54,10 +69,7 @@ def read_recipe(path: Path) -> Recipe:
         raise storage_error(f"read {path.name}", error) from error
     except (struct.error, zlib.error, ValueError, EOFError):
         raise RecipeFormatError(f"{path.name:.100} is damaged; its recipe cannot be read.") from None
-    if text is None:
-        hint = "Recipes are in pictures that Graft exported, and in .json files."
-        raise RecipeFormatError(f"{path.name:.100} holds no Graft recipe.", hint)
-    return recipe_from_json(text)
+    return None if text is None else recipe_from_json(text)
 
 
 def open_plain_file(path: Path) -> BinaryIO:
