@@ -1,0 +1,201 @@
+"""A picture file of any common kind -> upright 8-bit sRGB of a size that can be worked with.
+
+Runs in the child process of `engine.inversion.portraits` and therefore imports nothing but Pillow, libheif and numpy.
+The format is told by the content alone, never by the name, and only the formats listed here are ever tried.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import (
+    Image,
+    ImageFile,
+    PngImagePlugin,
+    TiffImagePlugin,  # noqa: F401 - importing registers the format
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from engine.errors import UnreadableImageError
+from engine.inversion.colour import flattened, simplified, to_srgb
+
+READS = "Graft reads JPEG, PNG, WebP, HEIC, TIFF, GIF and BMP."
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "TIFF", "GIF", "BMP")
+MAX_FILE_BYTES = 512 * 2**20
+MAX_WORKING_PIXELS = 24_000_000
+MAX_JPEG_PIXELS = 250_000_000
+"""JPEG can be read at a half, a quarter or an eighth of its size, so much larger ones are possible."""
+MAX_OTHER_PIXELS = 128_000_000
+MAX_PROFILE_BYTES = 16 * 2**20
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIGNATURES = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n", "PNG"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (4, b"ftyphei", "HEIC"),
+    (4, b"ftypmif", "HEIC"),
+    (0, b"BM", "BMP"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Attributes:
+    pixels: ``[H, W, 3]`` uint8 sRGB, upright, at most 24 million pixels.
+    notes: Sentences about what was done on the way.
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+
+
+def decode(file: BinaryIO) -> Picture:
+    """Read a picture.
+
+    Args:
+        file: Seekable. Read from its start.
+
+    Raises:
+        UnreadableImageError: It is no picture of a known format, is damaged, or has too many pixels.
+    """
+    _refuse_by_bytes(file)
+    notes: list[str] = []
+    try:
+        with warnings.catch_warnings(), _open(file) as image:
+            warnings.simplefilter("ignore")
+            width, height = image.size
+            _refuse_by_pixels(image)
+            _note_frames(image, notes)
+            _reduce_while_decoding(image)
+            image.load()
+            orientation = _orientation(image, notes)
+            plain = _reduced(simplified(image, notes))
+            if plain.width * plain.height < width * height:
+                notes.append(
+                    f"The picture has {_megapixels(width * height)} megapixels and was reduced to "
+                    f"{plain.width} x {plain.height}."
+                )
+            if orientation in _UPRIGHT:
+                plain = plain.transpose(_UPRIGHT[orientation])
+            rgb = flattened(to_srgb(plain, image.info.get("icc_profile"), notes), plain, notes)
+            return Picture(np.asarray(rgb), tuple(notes))
+    except UnreadableImageError:
+        raise
+    except MemoryError:
+        raise UnreadableImageError(
+            "Reading this picture takes more memory than Graft gives to one picture.", "Save a smaller copy of it."
+        ) from None
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        raise _damaged(_signature(file)) from error
+
+
+def _open(file: BinaryIO) -> ImageFile.ImageFile:
+    pillow_heif.register_heif_opener(thumbnails=False)
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
+    Image.MAX_IMAGE_PIXELS = 2**31  # ours come right after; this one guards what a decoder makes of hidden parts
+    file.seek(0)
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        name = _signature(file)
+        if name:
+            raise _damaged(name) from error
+        raise UnreadableImageError("This file is not a picture that Graft can read.", READS) from error
+
+
+def _signature(file: BinaryIO) -> str:
+    """What the first bytes claim to be, or an empty string."""
+    file.seek(0)
+    head = file.read(16)
+    return next((name for offset, magic, name in _SIGNATURES if head[offset : offset + len(magic)] == magic), "")
+
+
+def _damaged(name: str) -> UnreadableImageError:
+    return UnreadableImageError(
+        f"This {name} picture is damaged or incomplete." if name else "This picture is damaged or incomplete.",
+        "Copy it again from where it came from, or open another.",
+    )
+
+
+def _refuse_by_bytes(file: BinaryIO) -> None:
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        raise UnreadableImageError("The file is empty (0 bytes).", "Copy it again from where it came from.")
+    if size > MAX_FILE_BYTES:
+        raise UnreadableImageError(
+            f"The file has {size / 2**20:.0f} MiB; pictures may have {MAX_FILE_BYTES // 2**20} MiB.",
+            "Save a smaller copy of it.",
+        )
+
+
+def _refuse_by_pixels(image: ImageFile.ImageFile) -> None:
+    width, height = image.size
+    limit = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_OTHER_PIXELS
+    if width < 1 or height < 1:
+        raise UnreadableImageError(f"The picture is {width} x {height} pixels: there is nothing to see.")
+    if width * height > limit:
+        raise UnreadableImageError(
+            f"The picture has {width} x {height} pixels ({_megapixels(width * height)} megapixels); "
+            f"a {image.format} may have {_megapixels(limit)}.",
+            "Save a smaller copy of it.",
+        )
+
+
+def _megapixels(pixels: int) -> str:
+    return f"{pixels / 1e6:.1f}".removesuffix(".0")
+
+
+def _note_frames(image: ImageFile.ImageFile, notes: list[str]) -> None:
+    if image.format in ("MPO", "HEIF") or not getattr(image, "is_animated", False):
+        return  # phones keep depth and gain maps as further frames: the first is the photo
+    notes.append("Only the first page is used." if image.format == "TIFF" else "Only the first frame is used.")
+
+
+def _reduce_while_decoding(image: ImageFile.ImageFile) -> None:
+    """Let a large JPEG decode at 1/2, 1/4 or 1/8, which saves time and memory."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    width, height = image.size
+    for scale in (1, 2, 4, 8):
+        if width * height <= MAX_WORKING_PIXELS * scale * scale:
+            break
+    if scale > 1:
+        image.draft(None, (width // scale, height // scale))
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    pixels = image.width * image.height
+    if pixels <= MAX_WORKING_PIXELS:
+        return image
+    scale = (MAX_WORKING_PIXELS / pixels) ** 0.5
+    size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _orientation(image: Image.Image, notes: list[str]) -> int:
+    """The EXIF orientation, 1 when there is none or it makes no sense."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # noqa: BLE001 - a damaged EXIF block raises anything and is no reason to refuse
+        notes.append("Its EXIF block is damaged and was ignored.")
+        return 1
