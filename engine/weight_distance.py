@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.network import Network
 
 RELATED_BELOW = 1.2
-"""Independent weights lie sqrt 2 = 1.41 apart; below 1.2 they have more than a quarter of their direction in common."""
+"""Independent weights lie sqrt 2 = 1.41 apart; below 1.2, over a quarter of their direction is in common."""
 
 
 @dataclass(frozen=True, slots=True)
