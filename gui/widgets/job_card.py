@@ -1,0 +1,224 @@
+"""A long job at the foot of the shelf: picture, words, bar, time left, pause, cancel."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from gui.pixels import square_thumbnail
+from gui.theme import current_theme, figures_font
+from gui.widgets.icon_button import IconButton
+
+_THUMB_PX = 40
+
+
+class JobState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class JobCard(QFrame):
+    """What a job is doing, until it is dismissed. Every signal carries the job's id."""
+
+    pause_requested = Signal(str)
+    resume_requested = Signal(str)
+    cancel_requested = Signal(str)
+    use_requested = Signal(str)
+    dismiss_requested = Signal(str)
+
+    def __init__(self, job_id: str, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.job_id = job_id
+        self._state = JobState.RUNNING
+        self.setProperty("role", "card")
+        self._thumb = Thumb(_THUMB_PX, self)
+        self._title = QLabel(self)
+        self._title.setWordWrap(True)
+        self._title.setTextFormat(Qt.TextFormat.PlainText)
+        self._bar = ProgressLine(self)
+        self._text = QLabel(self)
+        self._text.setFont(figures_font(11))
+        self._text.setProperty("role", "caption")
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._pause = IconButton("pause", "Pause", size_px=14, parent=self)
+        self._pause.clicked.connect(self._toggle_pause)
+        self._close = IconButton("close", "Cancel", size_px=14, parent=self)
+        self._close.clicked.connect(self._leave)
+        self._use = QPushButton("Use it", self)
+        self._use.setProperty("role", "primary")
+        self._use.clicked.connect(self._ask_to_use)
+        self._use.hide()
+        self._lay_out()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.set_title(title)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(0)
+        buttons.addWidget(self._pause)
+        buttons.addWidget(self._close)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(8, 8, 6, 8)
+        layout.setHorizontalSpacing(8)
+        layout.setVerticalSpacing(4)
+        layout.addWidget(self._thumb, 0, 0, 3, 1, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._title, 0, 1)
+        layout.addLayout(buttons, 0, 2, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._bar, 1, 1, 1, 2)
+        layout.addWidget(self._text, 2, 1, 1, 2)
+        layout.addWidget(self._use, 3, 1, 1, 2)
+        layout.setColumnStretch(1, 1)
+
+    @property
+    def state(self) -> JobState:
+        return self._state
+
+    @property
+    def title(self) -> str:
+        return self._title.text()
+
+    @property
+    def text(self) -> str:
+        return self._text.text()
+
+    def set_title(self, title: str) -> None:
+        self._title.setText(title)
+        self.setAccessibleName(title)
+
+    def set_thumbnail(self, image: QImage) -> None:
+        """The improving picture."""
+        self._thumb.set_image(image)
+
+    def set_progress(self, fraction: float | None, text: str, remaining_s: float | None = None) -> None:
+        """How far it is: 0 to 1, or None when that is unknown, with what is happening in words."""
+        if self._state not in (JobState.RUNNING, JobState.PAUSED):
+            return
+        self._bar.set_fraction(fraction)
+        figures = [] if fraction is None else [f"{round(100 * fraction)} %"]
+        if self._state is JobState.PAUSED:
+            figures.append("paused")
+        elif remaining_s is not None:
+            figures.append(f"{words_for_time(remaining_s)} left")
+        told = ", ".join(figures)
+        self._text.setText("\n".join(part for part in (text, told) if part))
+        self.setAccessibleDescription(f"{text} {told}".strip())
+
+    def set_paused(self, paused: bool) -> None:
+        if self._state in (JobState.RUNNING, JobState.PAUSED):
+            self._state = JobState.PAUSED if paused else JobState.RUNNING
+            self._pause.set_icon_name("play" if paused else "pause")
+            self._pause.setToolTip("Go on" if paused else "Pause")
+
+    def finish(self, state: JobState, text: str = "", *, usable: bool = False) -> None:
+        """The job has ended; the card stays until it is dismissed.
+
+        Args:
+            usable: There is a result that can be put to use, also after a cancel.
+        """
+        self._state = state
+        self._pause.hide()
+        self._close.setToolTip("Dismiss")
+        self._bar.setVisible(state is JobState.DONE and not usable)
+        self._bar.set_fraction(1.0)
+        self._text.setText(text)
+        self._text.setVisible(bool(text))
+        self._use.setVisible(usable)
+        self._use.setText("Use it" if state is JobState.DONE else "Use the best so far")
+        self.setAccessibleDescription(text)
+
+    def _toggle_pause(self) -> None:
+        is_paused = self._state is JobState.PAUSED
+        (self.resume_requested if is_paused else self.pause_requested).emit(self.job_id)
+
+    def _leave(self) -> None:
+        is_alive = self._state in (JobState.RUNNING, JobState.PAUSED)
+        (self.cancel_requested if is_alive else self.dismiss_requested).emit(self.job_id)
+
+    def _ask_to_use(self) -> None:
+        self.use_requested.emit(self.job_id)
+
+
+class Thumb(QWidget):
+    """A small rounded picture; an empty frame until there is one."""
+
+    def __init__(self, size_px: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._image: QImage | None = None
+        self.setFixedSize(size_px, size_px)
+
+    def set_image(self, image: QImage) -> None:
+        self._image = square_thumbnail(image, round(self.width() * self.devicePixelRatioF()))
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        with QPainter(self) as painter:
+            paint_thumb(painter, QRectF(self.rect()), self._image)
+
+
+class ProgressLine(QWidget):
+    """A line of 3 px; full and faint where the length is unknown."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._fraction: float | None = 0.0
+        self.setFixedHeight(3)
+
+    @property
+    def fraction(self) -> float | None:
+        return self._fraction
+
+    def set_fraction(self, fraction: float | None) -> None:
+        self._fraction = None if fraction is None else min(1.0, max(0.0, fraction))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(80, 3)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme, rect = current_theme(), QRectF(self.rect())
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme.line))
+            painter.drawRoundedRect(rect, 1.5, 1.5)
+            painter.setBrush(QColor(theme.focus))
+            if self._fraction is None:
+                painter.setOpacity(0.35)
+            rect.setWidth(rect.width() * (1.0 if self._fraction is None else self._fraction))
+            if rect.width() >= 1:
+                painter.drawRoundedRect(rect, 1.5, 1.5)
+
+
+def paint_thumb(painter: QPainter, rect: QRectF, image: QImage | None, *, radius: float = 3) -> None:
+    """An image with rounded corners and a hairline, or an empty place for one."""
+    theme = current_theme()
+    shape = QPainterPath()
+    shape.addRoundedRect(rect, radius, radius)
+    painter.save()
+    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+    if image is None or image.isNull():
+        painter.setPen(QPen(QColor(theme.line), 1))
+        painter.setBrush(QColor(theme.sunken))
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+    else:
+        painter.setClipPath(shape)
+        painter.drawImage(rect, image)
+    painter.restore()
+
+
+def words_for_time(seconds: float) -> str:
+    """``4 s``, ``2 min``, ``1 h 5 min``: never finer than one can trust."""
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

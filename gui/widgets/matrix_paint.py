@@ -1,0 +1,96 @@
+"""How the parts of the mixing matrix look."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+
+from gui.icons import paint_icon
+from gui.theme import CAPTION_PX, Theme, body_font, caption_font, figures_font, mix
+
+NAME_PX = 72.0
+CELL_PX = 13.0
+ROW_PX = 18.0
+GAP_PX = 3.0
+GROUP_PX = 15.0
+HEADER_PX = 34.0
+_GROUP_FONT_PX = 10
+_ICON_PX = 14.0
+
+
+def paint_group(painter: QPainter, theme: Theme, rect: QRectF, name: str, *, is_lit: bool, is_enabled: bool) -> None:
+    """The word for a group of columns, with a line under all of them."""
+    painter.setFont(body_font(_GROUP_FONT_PX))
+    color = theme.text if is_lit else theme.muted
+    painter.setPen(QColor(color if is_enabled else theme.disabled))
+    elided = QFontMetricsF(painter.font()).elidedText(name, Qt.TextElideMode.ElideRight, rect.width())
+    painter.drawText(rect.adjusted(0, 0, 0, -3), Qt.AlignmentFlag.AlignCenter, elided)
+    painter.fillRect(QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1), QColor(color if is_lit else theme.line))
+
+
+def paint_header(painter: QPainter, theme: Theme, rect: QRectF, text: str, *, is_lit: bool, is_enabled: bool) -> None:
+    painter.setFont(figures_font(CAPTION_PX))
+    painter.setPen(QColor((theme.focus if is_lit else theme.text) if is_enabled else theme.disabled))
+    metrics = QFontMetricsF(painter.font())
+    if metrics.horizontalAdvance(text) > rect.width() + GAP_PX:
+        painter.setFont(figures_font(CAPTION_PX - 2))
+    painter.drawText(rect.adjusted(-4, 0, 4, 0), Qt.AlignmentFlag.AlignCenter, text)
+
+
+def paint_name(
+    painter: QPainter,
+    theme: Theme,
+    rect: QRectF,
+    name: str,
+    icon: QImage | None,
+    *,
+    is_current: bool,
+    is_enabled: bool,
+) -> None:
+    """A source's name, bright where it is the current row."""
+    if icon is not None:
+        box = QRectF(rect.left(), rect.center().y() - _ICON_PX / 2, _ICON_PX, _ICON_PX)
+        painter.drawImage(box, icon)
+        rect = rect.adjusted(_ICON_PX + 5, 0, 0, 0)
+    font = caption_font()
+    painter.setFont(font)
+    color = theme.text if is_current else theme.muted
+    painter.setPen(QColor(color if is_enabled else theme.disabled))
+    elided = QFontMetricsF(font).elidedText(name, Qt.TextElideMode.ElideRight, rect.width())
+    painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, elided)
+
+
+def paint_remove(painter: QPainter, theme: Theme, rect: QRectF, *, is_lit: bool) -> None:
+    paint_icon(painter, rect.toAlignedRect(), "close", QColor(theme.text if is_lit else theme.muted))
+
+
+def paint_cell(
+    painter: QPainter,
+    theme: Theme,
+    rect: QRectF,
+    strength: float,
+    *,
+    is_lit: bool,
+    is_enabled: bool,
+    has_focus: bool,
+) -> None:
+    """Filled from the left by the strength."""
+    shape = QPainterPath()
+    shape.addRoundedRect(rect, 3, 3)
+    ground = mix(theme.raised, theme.text, 0.10 if is_lit else 0.0) if theme.is_dark else QColor(theme.sunken)
+    painter.fillPath(shape, mix(theme.sunken, theme.text, 0.08) if is_lit and not theme.is_dark else ground)
+    if strength > 0:
+        painter.save()
+        painter.setClipRect(QRectF(rect.left(), rect.top(), rect.width() * strength, rect.height()))
+        painter.fillPath(shape, mix(theme.focus, theme.raised, 0.1) if is_enabled else QColor(theme.disabled))
+        painter.restore()
+    if has_focus:
+        painter.setPen(QPen(QColor(theme.text), 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(rect.adjusted(-0.5, -0.5, 0.5, 0.5), 3, 3)
+
+
+def paint_empty(painter: QPainter, theme: Theme, rect: QRectF, text: str) -> None:
+    painter.setFont(caption_font())
+    painter.setPen(QColor(theme.muted))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
