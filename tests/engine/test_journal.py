@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import journal as journals
+from engine.errors import StorageError
+from engine.history import HistoryEntry
+from engine.journal import Journal, dismiss, recoverable_sessions
+from engine.state import EditState, with_alpha, with_seed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def entry(seed: int) -> HistoryEntry:
+    return HistoryEntry(with_seed(EditState(), seed), f"seed {seed}")
+
+
+def crashed_session(folder: Path, edits: int, then: str = "") -> None:
+    """Another process that records edits, does `then`, and is killed."""
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from engine.journal import Journal\n"
+        "from engine.history import HistoryEntry\n"
+        "from engine.state import EditState, with_seed\n"
+        "journal = Journal.start(Path(sys.argv[1]))\n"
+        f"for seed in range(1, {edits} + 1):\n"
+        "    journal.record(HistoryEntry(with_seed(EditState(), seed), f'seed {seed}'))\n"
+        f"{then}\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+
+
+def test_that_every_recorded_edit_survives_a_kill(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 45)
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.crashed
+    assert session.unsaved == 45
+    assert session.entries == tuple(entry(seed) for seed in range(1, 46))
+    assert session.state == entry(45).state
+
+
+def test_that_a_crash_is_offered_until_it_is_dismissed(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 1)
+    assert len(recoverable_sessions(tmp_path)) == 1
+    (session,) = recoverable_sessions(tmp_path)
+    dismiss(session)
+    assert recoverable_sessions(tmp_path) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_only_edits_after_the_last_save_count(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 3, "journal.mark_saved()")
+    assert recoverable_sessions(tmp_path) == ()
+    again = "journal.mark_saved(); journal.record(HistoryEntry(with_seed(EditState(), 9), 'seed 9'))"
+    crashed_session(tmp_path, 3, again)
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.unsaved == 1
+    assert session.state == entry(9).state
+    assert len(session.entries) == 4
+
+
+def test_that_a_running_session_is_not_offered(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    journal.record(entry(1))
+    assert recoverable_sessions(tmp_path) == ()
+    journal.discard()
+
+
+def test_that_closing_the_window_does_not_throw_unsaved_work_away(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    journal.record(entry(1))
+    journal.close()
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert not session.crashed
+    assert session.state == entry(1).state
+
+
+@pytest.mark.parametrize("ending", ["nothing recorded", "saved", "discarded"])
+def test_that_a_session_with_nothing_to_lose_leaves_no_file(tmp_path: Path, ending: str) -> None:
+    journal = Journal.start(tmp_path)
+    if ending != "nothing recorded":
+        journal.record(entry(1))
+    if ending == "saved":
+        journal.mark_saved()
+    (journal.discard if ending == "discarded" else journal.close)()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_the_newest_session_comes_first_whatever_the_clock_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, clock in ((1, 5000.0), (2, 10.0)):
+        monkeypatch.setattr(journals.time, "time", lambda clock=clock: clock)
+        journal = Journal.start(tmp_path)
+        journal.record(entry(seed))
+        journal.close()
+    assert [session.state.latent for session in recoverable_sessions(tmp_path)] == [
+        entry(2).state.latent,
+        entry(1).state.latent,
+    ]
+
+
+def test_that_a_recovered_session_moves_into_the_running_one(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 3)
+    (left,) = recoverable_sessions(tmp_path)
+    journal = Journal.start(tmp_path)
+    journal.adopt(left)
+    assert recoverable_sessions(tmp_path) == ()
+    journal.record(entry(9))
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.entries == (entry(1), entry(2), entry(3), entry(9))
+
+
+def test_that_a_damaged_journal_neither_hides_the_others_nor_raises(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 2)
+    (tmp_path / "session-000900.sqlite3").write_bytes(b"SQLite format 3\0" + os.urandom(4096))
+    (tmp_path / "session-000901.sqlite3").write_bytes(b"")
+    (tmp_path / "unrelated.txt").write_bytes(b"")
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.state == entry(2).state
+    assert recoverable_sessions(tmp_path / "gone") == ()
+
+
+def test_that_one_unreadable_edit_does_not_cost_the_others(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 3)
+    (file,) = tmp_path.glob("*.sqlite3")
+    connection = sqlite3.connect(file)
+    connection.execute("UPDATE edits SET state = '{' WHERE id = 2")
+    connection.commit()
+    connection.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.entries == (entry(1), entry(3))
+
+
+def test_that_a_journal_stays_small(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    for seed in range(1200):
+        journal.record(entry(seed))
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert len(session.entries) <= journals.KEPT_EDITS
+    assert session.state == entry(1199).state
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 4 << 20
+
+
+def test_that_a_journal_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    with pytest.raises(StorageError, match="start an autosave"):
+        Journal.start(blocked / "autosave")
+    journal = Journal.start(tmp_path / "autosave")
+    journal.discard()
+    with pytest.raises(StorageError, match="could not autosave"):
+        journal.record(HistoryEntry(with_alpha(EditState(), 0.1)))
+
+
+def test_that_only_the_newest_closed_sessions_are_kept_but_every_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "KEPT_CLOSED", 2)
+    crashed_session(tmp_path, 1)
+    for seed in range(10, 14):
+        journal = Journal.start(tmp_path)
+        journal.record(entry(seed))
+        journal.close()
+    Journal.start(tmp_path).discard()
+    left = recoverable_sessions(tmp_path)
+    assert [session.crashed for session in left] == [False, False, True]
+    assert left[0].state == entry(13).state
