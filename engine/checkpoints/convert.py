@@ -1,0 +1,223 @@
+"""Open a model file of any origin: hash it, have it read in quarantine, keep the result in the cache, check it.
+
+The engine and the window only ever see Graft's own format, out of Graft's own cache folder. Knows no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.atomic import storage_error, write_atomic
+from engine.checkpoints.canonical import check_canonical, is_canonical, read_tensors
+from engine.checkpoints.child import run_quarantine
+from engine.checkpoints.reader import MAX_FILE_BYTES
+from engine.checkpoints.sniff import HEAD_BYTES, sniff
+from engine.errors import CorruptModelError, EngineError, ModelError, UnsupportedModelError, printable
+from engine.network_config import NetworkConfig
+from engine.network_metadata import NetworkMetadata
+from engine.places import user_places
+from engine.strict_json import parse_json_object
+
+CONVERTER_VERSION = 1
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class OpenedCheckpoint:
+    """A model in Graft's cache, checked.
+
+    Attributes:
+        sha256: Of the file that was opened, in hex; the model's identity in recipes and the library.
+        safetensors_path: The converted model, in Graft's open format.
+        metadata: Its description.
+    """
+
+    sha256: str
+    safetensors_path: Path
+    metadata: NetworkMetadata
+
+    @property
+    def config(self) -> NetworkConfig:
+        return self.metadata.network
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.metadata.warnings
+
+    @cached_property
+    def tensors(self) -> dict[str, NDArray[np.float32]]:
+        """Every tensor of the network, read from the cache at first use; writable copies, float32.
+
+        Raises:
+            ModelError: the cached file is gone or was changed in the meantime.
+        """
+        try:
+            with open(self.safetensors_path, "rb") as file:
+                return read_tensors(file, check_canonical(file))
+        except OSError:
+            raise ModelError("The converted model is gone from the cache.", "Open the model again.") from None
+
+
+def open_checkpoint(path: str | Path, *, cache_dir: Path | None = None, timeout_s: float = 60.0) -> OpenedCheckpoint:
+    """Turn a model file into a checked network of Graft's open format, running nothing that is in it.
+
+    Args:
+        path: A file of any kind; what it is shows in its content, not in its name. Links are followed.
+        cache_dir: Where converted models are kept, under the SHA-256 of their source; the user's cache by default.
+        timeout_s: When to give up reading it.
+
+    Raises:
+        ModelError: UnsupportedModelError, CorruptModelError or UnsafeModelError as the case may be; plain ModelError
+            when the file cannot be read at all.
+        OutOfMemoryError: it is too large for this machine.
+        StorageError: the cache cannot be written.
+    """
+    path = Path(path)
+    folder = _cache_folder(cache_dir)
+    with _open_regular(path) as file:
+        before = os.fstat(file.fileno())
+        try:
+            sniff(file.read(HEAD_BYTES), before.st_size)
+            sha256 = _hash(file)
+            opened = _reuse(folder, sha256) or _convert(file, before.st_size, sha256, folder, timeout_s)
+            after = os.fstat(file.fileno())
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            _forget(folder, sha256)
+            raise CorruptModelError(f"{_shown(path)} changed while it was being read.", "Wait until it is complete.")
+        return opened
+
+
+def _cache_folder(cache_dir: Path | None) -> Path:
+    folder = user_places().models_cache if cache_dir is None else cache_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(f"create its folder {folder}", error) from error
+    return folder
+
+
+def _shown(path: Path) -> str:
+    return printable(path.name or str(path), 80)
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a regular file, without waiting on a pipe or reading a device.
+
+    Raises:
+        ModelError: it is none, or cannot be opened.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        handle = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    mode, size = os.fstat(handle).st_mode, os.fstat(handle).st_size
+    if not stat.S_ISREG(mode) or size > MAX_FILE_BYTES:
+        os.close(handle)
+        if stat.S_ISDIR(mode):
+            raise ModelError(f"{_shown(path)} is a folder, not a model file.", "Open the file inside it.")
+        if not stat.S_ISREG(mode):
+            raise ModelError(f"{_shown(path)} is a device or a pipe, not a model file.")
+        limit = f"{MAX_FILE_BYTES >> 30} GiB is the limit"
+        raise UnsupportedModelError(f"{_shown(path)} has {size >> 30:,} GiB; {limit}.", "No StyleGAN is that large.")
+    return os.fdopen(handle, "rb", buffering=0)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> ModelError:
+    name = _shown(path)
+    if isinstance(error, FileNotFoundError):
+        return ModelError(f"{name} is not there (any more).", "Check the name, and that the drive is connected.")
+    if isinstance(error, IsADirectoryError):
+        return ModelError(f"{name} is a folder, not a model file.", "Open the file inside it.")
+    if isinstance(error, PermissionError):
+        return ModelError(f"{name} may not be read: there is no permission.", "Change its permissions or copy it.")
+    reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+    return ModelError(f"{name} cannot be read: {reason}.", "Check that the drive is connected.")
+
+
+def _hash(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    for block in _blocks(file):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+
+
+def _convert(file: BinaryIO, size: int, sha256: str, folder: Path, timeout_s: float) -> OpenedCheckpoint:
+    """Read the file (Graft's own directly, any other in quarantine) and put the checked result into the cache."""
+    try:
+        staging = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by the with below
+    except OSError as error:
+        raise storage_error("keep the converted model in its cache", error) from error
+    with staging:
+        if is_canonical(file, size):
+            _copy(file, staging, sha256)
+        else:
+            run_quarantine(file, staging, size=size, sha256=sha256, timeout_s=timeout_s, scratch=folder)
+        result = check_canonical(staging, finite=True)
+        target = folder / f"{sha256}.safetensors"
+        digest = _hash(staging)
+        staging.seek(0, os.SEEK_END)
+        receipt = {"converter": CONVERTER_VERSION, "size": staging.tell(), "sha256": digest}
+        write_atomic(target, _blocks(staging), mode=0o600)
+        write_atomic(_receipt_path(folder, sha256), json.dumps(receipt).encode(), mode=0o600)
+    return OpenedCheckpoint(sha256, target, result.metadata)
+
+
+def _copy(file: BinaryIO, staging: BinaryIO, sha256: str) -> None:
+    digest = hashlib.sha256()
+    for block in _blocks(file):
+        digest.update(block)
+        try:
+            staging.write(block)
+        except OSError as error:
+            raise storage_error("keep the model in its cache", error) from error
+    staging.flush()
+    if digest.hexdigest() != sha256:
+        raise CorruptModelError("The file changed while it was being read.", "Wait until it is complete.")
+
+
+def _receipt_path(folder: Path, sha256: str) -> Path:
+    return folder / f"{sha256}.json"
+
+
+def _reuse(folder: Path, sha256: str) -> OpenedCheckpoint | None:
+    """The earlier conversion of this file, if it is all there and unchanged, and made by this version's rules."""
+    target = folder / f"{sha256}.safetensors"
+    try:
+        receipt = parse_json_object(_receipt_path(folder, sha256).read_text("utf-8"))
+        if receipt.get("converter") != CONVERTER_VERSION:
+            return None
+        with open(target, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != receipt.get("size") or _hash(file) != receipt.get("sha256"):
+                return None
+            return OpenedCheckpoint(sha256, target, check_canonical(file).metadata)
+    except (OSError, ValueError, EngineError):
+        return None  # damaged or half gone: it is made anew
+
+
+def _forget(folder: Path, sha256: str) -> None:
+    for path in (_receipt_path(folder, sha256), folder / f"{sha256}.safetensors"):
+        with contextlib.suppress(OSError):
+            path.unlink()

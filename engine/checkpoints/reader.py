@@ -1,0 +1,51 @@
+"""One whole file, mapped into memory, to an understood network. Everything that can go wrong is a ModelError."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine.checkpoints.deduce import ParsedNetwork
+from engine.checkpoints.layouts import understand
+from engine.checkpoints.opcodes import read_pickle
+from engine.checkpoints.records import Budget
+from engine.checkpoints.safetensors_file import read_header, tensor_records
+from engine.checkpoints.sniff import HEAD_BYTES, FileKind, sniff
+from engine.checkpoints.torch_streams import network_pickle_context, read_legacy_stream
+from engine.checkpoints.torch_zip import read_torch_zip
+from engine.errors import CorruptModelError
+
+MAX_FILE_BYTES = 16 << 30
+
+
+def read_network(data: memoryview) -> ParsedNetwork:
+    """Parse a foreign file and understand the generator in it. Tensors stay unread.
+
+    Raises:
+        ModelError: it is not a network that Graft runs.
+    """
+    parsed = understand(parse(data))
+    total = sum(4 * math.prod(tensor.shape) for tensor in parsed.tensors.values())
+    if total > 4 * len(data) + (64 << 20):
+        raise CorruptModelError(f"The network unpacks to {total:,} bytes from a file of {len(data):,}.")
+    return parsed
+
+
+def parse(data: memoryview) -> Any:
+    """Records and plain containers of a file of any known kind.
+
+    Raises:
+        ModelError
+    """
+    kind = sniff(bytes(data[:HEAD_BYTES]), len(data))
+    budget = Budget.for_file(len(data))
+    if kind is FileKind.TORCH_ZIP:
+        return read_torch_zip(data, budget)
+    if kind is FileKind.LEGACY_TORCH:
+        return read_legacy_stream(data, budget)
+    if kind is FileKind.SAFETENSORS:
+        return tensor_records(data, read_header(data))
+    value, end = read_pickle(data, 0, network_pickle_context(budget))
+    if end != len(data):
+        raise CorruptModelError(f"The file goes on for {len(data) - end:,} bytes after its end mark.")
+    return value
