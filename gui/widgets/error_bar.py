@@ -47,6 +47,8 @@ class _Message:
     action: str
     action_key: str
     timeout_s: float | None
+    second_action: str = ""
+    second_key: str = ""
     count: int = 1
 
 
@@ -78,6 +80,8 @@ class ErrorBar(QFrame):
         self._more.toggled.connect(self._show_details)
         self._action = QPushButton(self)
         self._action.clicked.connect(self._trigger)
+        self._second = QPushButton(self)
+        self._second.clicked.connect(self._trigger_second)
         self._close = IconButton("close", "Dismiss (Esc)", size_px=14, parent=self)
         self._close.clicked.connect(self.dismiss)
         self._details = QPlainTextEdit(self)
@@ -97,7 +101,7 @@ class ErrorBar(QFrame):
         line.setSpacing(8)
         line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
         line.addLayout(words, 1)
-        for widget in (self._count, self._more, self._action, self._close):
+        for widget in (self._count, self._more, self._action, self._second, self._close):
             line.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 7, 8, 7)
@@ -131,18 +135,22 @@ class ErrorBar(QFrame):
         severity: Severity = Severity.ERROR,
         action: str = "",
         action_key: str = "",
+        second_action: str = "",
+        second_key: str = "",
         timeout_s: float | None = None,
     ) -> None:
         """Say something. The same sentence and hint again only raises its count.
 
         Args:
             details: Technical, shown on demand.
-            action: Text of a button; `action_triggered` then carries `action_key`.
+            action: Text of a button; `action_triggered` then carries `action_key`. `second_action` likewise.
             timeout_s: Go away by itself; None is never, except for INFO.
         """
         if timeout_s is None and severity is Severity.INFO:
             timeout_s = INFO_TIMEOUT_S
-        message = _Message(sentence, hint, details, severity, action, action_key, timeout_s)
+        message = _Message(
+            sentence, hint, details, severity, action, action_key, timeout_s, second_action, second_key
+        )
         for index, old in enumerate(self._messages):
             if (old.sentence, old.hint) == (sentence, hint):
                 message.count = old.count + 1
@@ -169,9 +177,15 @@ class ErrorBar(QFrame):
 
     def _trigger(self) -> None:
         if self._messages:
-            key = self._messages[-1].action_key
-            self.dismiss()
-            self.action_triggered.emit(key)
+            self._leave_by(self._messages[-1].action_key)
+
+    def _trigger_second(self) -> None:
+        if self._messages:
+            self._leave_by(self._messages[-1].second_key)
+
+    def _leave_by(self, key: str) -> None:
+        self.dismiss()
+        self.action_triggered.emit(key)
 
     def _refresh(self) -> None:
         self._timer.stop()
@@ -190,6 +204,8 @@ class ErrorBar(QFrame):
         self._details.setPlainText(message.details)
         self._action.setText(message.action)
         self._action.setVisible(bool(message.action))
+        self._second.setText(message.second_action)
+        self._second.setVisible(bool(message.second_action))
         self.setAccessibleName(f"{message.severity.value}: {message.sentence} {message.hint}".strip())
         self._tint()
         if message.timeout_s is not None:
