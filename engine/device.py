@@ -65,6 +65,16 @@ def keep_freed_memory() -> bool:
     return all(taken)
 
 
+def return_freed_memory(device: str = "cpu") -> None:
+    """Give back what was freed but kept for later: for when something large has gone for good."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.empty_cache()
+    elif sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
+
+
 def choose_device(wanted: str = "auto") -> DeviceChoice:
     """Pick a device and set the number of CPU threads.
 

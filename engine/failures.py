@@ -14,10 +14,14 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate mem
 def as_engine_error(error: BaseException, doing: str) -> EngineError:
     """An EngineError as it is; memory that ran out as OutOfMemoryError; a bug as a plain sentence, and in the log.
 
+    What comes back has no traceback: through its frames, an error in a window would keep every tensor of the failed
+    render alive.
+
     Args:
         doing: What was being done, as "while {doing}".
     """
     if isinstance(error, EngineError):
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         return error
     if _is_out_of_memory(error):
         log.warning("Out of memory while %s: %s", doing, error)
