@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import EngineError, ModelError
-from engine.families.stylegan2_layout import Part, TensorRole, alike
+from engine.families.roles import Part, TensorRole, alike
 from engine.network import Network, Origin
 from engine.network_config import MappingConfig, NetworkConfig
 from engine.network_metadata import SourceFile

@@ -21,7 +21,7 @@ from engine.families.registry import Family, family_of
 from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput, NoiseModeName
 from engine.nets.stylegan2 import BlockNoise, Generator, SynthesisLayer
-from engine.network_config import MappingConfig, NetworkConfig
+from engine.network_config import FAMILY, MappingConfig, NetworkConfig
 from engine.network_inputs import (
     check_early_exit,
     check_latents,
@@ -94,7 +94,7 @@ class Network:
         tensors: Mapping[str, Tensor],
         device: str | torch.device = "cpu",
         *,
-        family: str = "stylegan2",
+        family: str = FAMILY,
         origin: Origin | None = None,
     ) -> Network:
         """Build from a configuration and the tensors of the open format.
@@ -323,7 +323,7 @@ def load_network(path: str | Path, device: str | torch.device = "cpu") -> Networ
 
     Args:
         path: A network pickle of NVIDIA's repositories, a rosinality checkpoint, or Graft's safetensors.
-        device: "cpu", "cuda", "cuda:1" ...
+        device: "cpu", "cuda", "cuda:1" ... A CUDA device turns TF32 off for this process, so that float32 is float32.
 
     Raises:
         ModelError: with what is wrong with the file, in plain words.
@@ -334,7 +334,8 @@ def load_network(path: str | Path, device: str | torch.device = "cpu") -> Networ
 
     opened = open_checkpoint(Path(path))
     origin = Origin(opened.metadata.source, opened.metadata.lineage, opened.metadata.warnings)
-    return Network.from_tensors(opened.metadata.network, opened.tensors, device, origin=origin)
+    tensors = {name: torch.from_numpy(values) for name, values in opened.tensors.items()}
+    return Network.from_tensors(opened.metadata.network, tensors, device, origin=origin)
 
 
 @torch.no_grad()
@@ -363,4 +364,8 @@ def _device(device: str | torch.device) -> torch.device:
         torch.empty(1, device=wanted)
     except (RuntimeError, AssertionError, NotImplementedError):
         raise DeviceError(f"There is no device {str(device)!r:.60} here.", 'Use "cpu".') from None
+    if wanted.type == "cuda":
+        # By default cuDNN rounds the factors of float32 convolutions to 10 bits (TF32): pictures would be 1e-3 off.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
     return wanted

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.errors import UnsupportedModelError
 from engine.families import stylegan2, stylegan2_layout
-from engine.families.stylegan2_layout import TensorRole
+from engine.families.roles import TensorRole
 from engine.nets.mapping import MappingNetwork
 from engine.nets.stylegan2 import Generator
 from engine.network_config import FAMILY as STYLEGAN2

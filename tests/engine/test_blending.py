@@ -22,7 +22,8 @@ from engine.blending import (
     share_of,
 )
 from engine.errors import EngineError, ModelError
-from engine.families.stylegan2_layout import Part, TensorRole, role_of
+from engine.families.roles import Part, TensorRole
+from engine.families.stylegan2_layout import role_of
 from engine.network import Network
 from engine.shares import Shares
 from engine.weight_distance import weight_distance
