@@ -269,6 +269,8 @@ class SynthesisConfig:
             _require(reads == channels, f"Block b{block.resolution} reads {reads} channels; {rule}.")
             channels = block.out_channels
             self._check_ends(block)
+            unused = block.torgb is not None and block.architecture != "skip" and block.resolution != size
+            _require(not unused, f"Block b{block.resolution} has a torgb that a {block.architecture} network ignores.")
 
     def _check_ends(self, block: BlockConfig) -> None:
         rgb = block.torgb

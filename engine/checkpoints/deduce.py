@@ -119,10 +119,10 @@ class _Deduction:
             raise CorruptModelError(f"The model's {path}.{name} is {shown(value)}; it must be true or false.")
         return value
 
-    def activation(self, path: str, default: str) -> str:
-        value = self.stored(path, "activation", default)
+    def text(self, path: str, name: str, default: str) -> str:
+        value = self.stored(path, name, default)
         if type(value) is not str:
-            raise CorruptModelError(f"The model's {path}.activation is {shown(value)}, not a name.")
+            raise CorruptModelError(f"The model's {path}.{name} is {shown(value)}, not a name.")
         return value
 
     def must_be(self, path: str, name: str, value: Any) -> None:
@@ -139,7 +139,7 @@ class _Deduction:
         return DenseConfig(
             inputs,
             outputs,
-            self.activation(path, activation),
+            self.text(path, "activation", activation),
             self.number(path, "weight_gain", lr_multiplier / math.sqrt(inputs)),
             self.number(path, "bias_gain", lr_multiplier),
         )
@@ -189,7 +189,7 @@ class _Deduction:
     def block(self, resolution: int, architecture: str) -> BlockConfig:
         path = f"synthesis.b{resolution}"
         self.must_be(path, "resolution", resolution)
-        self.must_be(path, "architecture", architecture)
+        architecture = self.text(path, "architecture", architecture)
         first = resolution == 4
         has_torgb = f"{path}.torgb.weight" in self.foreign.tensors
         return BlockConfig(
@@ -206,7 +206,7 @@ class _Deduction:
     def conv(self, path: str, resolution: int, up: int) -> ConvConfig:
         outputs, inputs, size, _ = self.shape(f"{path}.weight", 4)
         use_noise = f"{path}.noise_strength" in self.foreign.tensors
-        activation = self.activation(path, "lrelu")
+        activation = self.text(path, "activation", "lrelu")
         for name, value in (("resolution", resolution), ("up", up), ("padding", size // 2), ("use_noise", use_noise)):
             self.must_be(path, name, value)
         return ConvConfig(
