@@ -135,7 +135,7 @@ def blend(a: Network, b: Network, shares: Shares, kept: frozenset[Kept] = FOLLOW
     blend_into(target, a, b, shares, kept)
     per_part = {part: list(share) if isinstance(share, tuple) else share for part, share in asdict(shares).items()}
     step = {"step": "blend", "a": a.sha256, "b": b.sha256, "shares": per_part, "kept": sorted(kept)}
-    target.origin = Origin(SourceFile("graft"), (*a.origin.lineage, step))
+    target.origin = Origin(SourceFile("graft"), (*a.origin.lineage, step), framing=a.origin.framing)
     return target
 
 
@@ -144,7 +144,7 @@ def scratch_for(a: Network) -> Network:
     config = replace(a.config, mapping=replace(a.config.mapping, has_w_avg=True))
     tensors = {name: tensor.detach().clone() for name, tensor in a.tensors.items()}
     tensors.setdefault("mapping.w_avg", a.w_avg.clone())
-    return Network.from_tensors(config, tensors, a.device, family=a.family.name)
+    return Network.from_tensors(config, tensors, a.device, family=a.family.name, origin=a.origin)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import DeviceError
 from engine.families import describe
 from engine.families.registry import Family, family_of
+from engine.framing import Framing
 from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput, NoiseModeName
 from engine.nets.stylegan2 import BlockNoise, Generator, SynthesisLayer
@@ -57,11 +58,13 @@ class Origin:
         source: The file it was read from, before any conversion.
         lineage: What was done to it since, oldest first, as JSON objects.
         warnings: Sentences for the user about its conversion.
+        framing: How faces sit in its pictures.
     """
 
     source: SourceFile = SourceFile("graft")
     lineage: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    framing: Framing = Framing()
 
 
 class Network:
@@ -84,7 +87,7 @@ class Network:
         self.module = module
         self.family = family
         self.origin = origin
-        self.descriptor: NetworkDescriptor = describe(config)
+        self.descriptor: NetworkDescriptor = describe(config, origin.framing)
         self.tensors: Mapping[str, Tensor] = _live_tensors(module, config)
         self._fingerprint: tuple[tuple[tuple[int, int], ...], str] | None = None
 
@@ -139,7 +142,7 @@ class Network:
         """Put an uninitialised mapping network in the place of this one, in place; w_dim must be the same."""
         self.config = replace(self.config, mapping=config)
         self.module.mapping = self.family.build_mapping(config).to(self.device).requires_grad_(False).eval()
-        self.descriptor = describe(self.config)
+        self.descriptor = describe(self.config, self.origin.framing)
         self.tensors = _live_tensors(self.module, self.config)
 
     @property
@@ -304,8 +307,8 @@ class Network:
 
         Tensors are float32 under NVIDIA's PyTorch names. Under the metadata key ``graft`` lies a JSON object:
         ``format`` (version), ``family``, ``network`` (`NetworkConfig`: every size, gain, clamp and filter),
-        ``lineage`` (what was done, oldest first), ``source`` (layout and SHA-256 of the file it came from),
-        ``warnings``. Loading it again gives the same network, bit for bit.
+        ``framing`` (how faces sit in the picture), ``lineage`` (what was done, oldest first), ``source`` (layout and
+        SHA-256 of the file it came from), ``warnings``. Loading it again gives the same network, bit for bit.
 
         Raises:
             StorageError: the file cannot be written; an older one is left as it was.
@@ -315,7 +318,7 @@ class Network:
         write_atomic(Path(path), to_safetensors(tensors, metadata))
 
     def _metadata(self, origin: Origin) -> NetworkMetadata:
-        return NetworkMetadata(self.config, origin.source, origin.lineage, origin.warnings)
+        return NetworkMetadata(self.config, origin.source, origin.lineage, origin.warnings, origin.framing)
 
 
 def load_network(path: str | Path, device: str | torch.device = "cpu") -> Network:
@@ -333,9 +336,10 @@ def load_network(path: str | Path, device: str | torch.device = "cpu") -> Networ
     from engine.checkpoints.convert import open_checkpoint
 
     opened = open_checkpoint(Path(path))
-    origin = Origin(opened.metadata.source, opened.metadata.lineage, opened.metadata.warnings)
+    found = opened.metadata
+    origin = Origin(found.source, found.lineage, found.warnings, found.framing)
     tensors = {name: torch.from_numpy(values) for name, values in opened.tensors.items()}
-    return Network.from_tensors(opened.metadata.network, tensors, device, origin=origin)
+    return Network.from_tensors(found.network, tensors, device, origin=origin)
 
 
 @torch.no_grad()

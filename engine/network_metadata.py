@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.errors import CorruptModelError, UnsupportedModelError
+from engine.framing import Framing
 from engine.network_config import FAMILY, NetworkConfig
 from engine.strict_json import decode, parse_json_object
 
@@ -34,18 +35,25 @@ class NetworkMetadata:
     Attributes:
         lineage: What was done to get here, oldest first; JSON objects that this module only carries.
         warnings: Sentences for the user about the conversion.
+        framing: How faces sit in the network's pictures; a foreign file does not say, so it is taken to be FFHQ's.
     """
 
     network: NetworkConfig
     source: SourceFile
     lineage: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    framing: Framing = Framing()
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.framing.eye_y <= 1.0 and 0.01 <= self.framing.eye_distance <= 1.0):
+            raise CorruptModelError("The file's framing has eyes that lie outside the picture.")
 
     def to_json_text(self) -> str:
         document = {
             "format": FORMAT_VERSION,
             "family": FAMILY,
             "network": self.network.to_json(),
+            "framing": asdict(self.framing),
             "lineage": list(self.lineage),
             "source": asdict(self.source),
             "warnings": list(self.warnings),

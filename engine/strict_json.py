@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 
 def decode(kind: type[T], value: object, where: str) -> T:
-    """Build a frozen dataclass (of ints, floats, strings, bools, tuples, dataclasses) from JSON objects.
+    """Build a frozen dataclass (of ints, floats, strings, bools, StrEnums, tuples, dataclasses) from JSON objects.
 
     Raises:
         CorruptModelError: names the key that is missing, unknown or of the wrong type.
@@ -68,6 +69,11 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return value
     if kind is float and type(value) is int and abs(value) <= 2**53:
         return float(value)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if type(value) is not str or value not in kind.__members__.values():
+            known = ", ".join(kind)
+            raise CorruptModelError(f"{where:.150} is {value!r:.60}; it must be one of {known}.")
+        return kind(value)
     if kind in (int, float, str, bool):
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             raise CorruptModelError(f"{where:.150} is {value!r:.60}; it must be of type {kind.__name__}.")

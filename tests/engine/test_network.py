@@ -22,8 +22,9 @@ from engine.errors import (
     LatentShapeError,
     UnsupportedModelError,
 )
-from engine.network import Network, estimate_w_avg
-from engine.network_metadata import METADATA_KEY, NetworkMetadata
+from engine.framing import Framing, FramingKind
+from engine.network import Network, Origin, estimate_w_avg
+from engine.network_metadata import METADATA_KEY, NetworkMetadata, SourceFile
 
 
 def z_of(network: Network, count: int = 2, seed: int = 3) -> torch.Tensor:
@@ -199,8 +200,31 @@ def test_that_the_open_format_is_what_its_docstring_says(tmp_path: Path) -> None
         document = json.loads(file.metadata()[METADATA_KEY])
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float32}  # noqa: SIM118
         assert set(file.keys()) == set(network.tensors)
-    assert {"format", "family", "network", "lineage", "source", "warnings"} <= set(document)
+    assert {"format", "family", "network", "framing", "lineage", "source", "warnings"} == set(document)
     assert NetworkMetadata.from_json_text(json.dumps(document)).network == network.config
+
+
+def test_that_framing_and_lineage_survive_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    framing = Framing(FramingKind.EYES, 0.4, 0.3)
+    origin = Origin(SourceFile("graft"), ({"step": "train", "images": 12},), ("Be careful.",), framing)
+    config = small_config()
+    network = Network.from_tensors(config, random_tensors(config), origin=origin)
+    assert network.descriptor.framing == framing
+    blended = engine.blend_networks(network, random_network(config, 1), 8)
+    assert blended.descriptor.framing == framing
+    for saved in (network, blended):
+        saved.save(tmp_path / "net.safetensors")
+        assert engine.load_network(tmp_path / "net.safetensors").origin == saved.origin
+
+
+def test_that_a_framing_outside_the_picture_is_refused() -> None:
+    metadata = NetworkMetadata(small_config(), SourceFile("graft"))
+    for wrong in ({"eye_y": 2.0}, {"eye_distance": 0.0}, {"kind": "sideways"}, {"kind": 3}):
+        document = json.loads(metadata.to_json_text())
+        document["framing"].update(wrong)
+        with pytest.raises(CorruptModelError, match="framing"):
+            NetworkMetadata.from_json_text(json.dumps(document))
 
 
 def test_that_the_hash_follows_content_and_nothing_else() -> None:
