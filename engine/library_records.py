@@ -1,0 +1,66 @@
+"""What the library holds, as frozen data, and the descriptor as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
+from engine.framing import Framing, FramingKind
+from engine.state import EditState, ModelRef, StoredLatent
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model on the shelf.
+
+    Attributes:
+        path: The file that is read: converted to safetensors.
+        source: The file the user gave, when it is another.
+        note: Lineage and licence, as plain JSON.
+        embedded: Whether it came with Graft.
+    """
+
+    ref: ModelRef
+    descriptor: NetworkDescriptor
+    path: Path
+    source: Path | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LatentRecord:
+    """A portrait on the shelf; `model` is the one it was found for."""
+
+    latent: StoredLatent
+    model: ModelRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookRecord:
+    """A state kept under a name."""
+
+    id: int
+    name: str
+    state: EditState
+
+
+def descriptor_to_json(descriptor: NetworkDescriptor) -> str:
+    return json.dumps(asdict(descriptor), separators=(",", ":"))
+
+
+def descriptor_from_json(text: str) -> NetworkDescriptor:
+    """Twin of `descriptor_to_json`, for our own files.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is not one.
+    """
+    fields = json.loads(text)
+    framing = fields.pop("framing")
+    layers = tuple(LayerSpec(**{**layer, "kind": LayerKind(layer["kind"])}) for layer in fields.pop("layers"))
+    kind = FramingKind(framing.pop("kind"))
+    return NetworkDescriptor(**fields, layers=layers, framing=Framing(kind, **framing))
