@@ -270,7 +270,7 @@ class SynthesisConfig:
             channels = block.out_channels
             self._check_ends(block)
             unused = block.torgb is not None and block.architecture != "skip" and block.resolution != size
-            _require(not unused, f"Block b{block.resolution} has a torgb that a {block.architecture} network ignores.")
+            _require(not unused, f"Block b{block.resolution} has a torgb that nothing uses.")
 
     def _check_ends(self, block: BlockConfig) -> None:
         rgb = block.torgb

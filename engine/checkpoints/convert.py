@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from numpy.typing import NDArray
 from engine.atomic import storage_error, write_atomic
 from engine.checkpoints.canonical import check_canonical, is_canonical, read_tensors
 from engine.checkpoints.child import run_quarantine
-from engine.checkpoints.reader import MAX_FILE_BYTES
+from engine.checkpoints.regular_file import open_regular, shown_name, unreadable
 from engine.checkpoints.sniff import HEAD_BYTES, sniff
-from engine.errors import CorruptModelError, EngineError, ModelError, UnsupportedModelError, printable
+from engine.errors import CorruptModelError, EngineError, ModelError
 from engine.network_config import NetworkConfig
 from engine.network_metadata import NetworkMetadata
 from engine.places import user_places
@@ -87,7 +86,7 @@ def open_checkpoint(path: str | Path, *, cache_dir: Path | None = None, timeout_
     """
     path = Path(path)
     folder = _cache_folder(cache_dir)
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         before = os.fstat(file.fileno())
         try:
             sniff(file.read(HEAD_BYTES), before.st_size)
@@ -95,10 +94,11 @@ def open_checkpoint(path: str | Path, *, cache_dir: Path | None = None, timeout_
             opened = _reuse(folder, sha256) or _convert(file, before.st_size, sha256, folder, timeout_s)
             after = os.fstat(file.fileno())
         except OSError as error:
-            raise _unreadable(path, error) from None
+            raise unreadable(path, error) from None
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             _forget(folder, sha256)
-            raise CorruptModelError(f"{_shown(path)} changed while it was being read.", "Wait until it is complete.")
+            what = f"{shown_name(path)} changed while it was being read."
+            raise CorruptModelError(what, "Wait until it is complete.")
         return opened
 
 
@@ -109,45 +109,6 @@ def _cache_folder(cache_dir: Path | None) -> Path:
     except OSError as error:
         raise storage_error(f"create its folder {folder}", error) from error
     return folder
-
-
-def _shown(path: Path) -> str:
-    return printable(path.name or str(path), 80)
-
-
-def _open_regular(path: Path) -> BinaryIO:
-    """Open a regular file, without waiting on a pipe or reading a device.
-
-    Raises:
-        ModelError: it is none, or cannot be opened.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        handle = os.open(path, flags)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    mode, size = os.fstat(handle).st_mode, os.fstat(handle).st_size
-    if not stat.S_ISREG(mode) or size > MAX_FILE_BYTES:
-        os.close(handle)
-        if stat.S_ISDIR(mode):
-            raise ModelError(f"{_shown(path)} is a folder, not a model file.", "Open the file inside it.")
-        if not stat.S_ISREG(mode):
-            raise ModelError(f"{_shown(path)} is a device or a pipe, not a model file.")
-        limit = f"{MAX_FILE_BYTES >> 30} GiB is the limit"
-        raise UnsupportedModelError(f"{_shown(path)} has {size >> 30:,} GiB; {limit}.", "No StyleGAN is that large.")
-    return os.fdopen(handle, "rb", buffering=0)
-
-
-def _unreadable(path: Path, error: OSError | ValueError) -> ModelError:
-    name = _shown(path)
-    if isinstance(error, FileNotFoundError):
-        return ModelError(f"{name} is not there (any more).", "Check the name, and that the drive is connected.")
-    if isinstance(error, IsADirectoryError):
-        return ModelError(f"{name} is a folder, not a model file.", "Open the file inside it.")
-    if isinstance(error, PermissionError):
-        return ModelError(f"{name} may not be read: there is no permission.", "Change its permissions or copy it.")
-    reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
-    return ModelError(f"{name} cannot be read: {reason}.", "Check that the drive is connected.")
 
 
 def _hash(file: BinaryIO) -> str:

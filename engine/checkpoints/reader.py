@@ -15,8 +15,6 @@ from engine.checkpoints.torch_streams import network_pickle_context, read_legacy
 from engine.checkpoints.torch_zip import read_torch_zip
 from engine.errors import CorruptModelError
 
-MAX_FILE_BYTES = 16 << 30
-
 
 def read_network(data: memoryview) -> ParsedNetwork:
     """Parse a foreign file and understand the generator in it. Tensors stay unread.
