@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from gui.pixels import square_thumbnail
 from gui.theme import current_theme, figures_font
 from gui.widgets.icon_button import IconButton
+from gui.widgets.thumb import Thumb
 
 _THUMB_PX = 40
 
@@ -145,23 +145,6 @@ class JobCard(QFrame):
         self.use_requested.emit(self.job_id)
 
 
-class Thumb(QWidget):
-    """A small rounded picture; an empty frame until there is one."""
-
-    def __init__(self, size_px: int, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._image: QImage | None = None
-        self.setFixedSize(size_px, size_px)
-
-    def set_image(self, image: QImage) -> None:
-        self._image = square_thumbnail(image, round(self.width() * self.devicePixelRatioF()))
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        with QPainter(self) as painter:
-            paint_thumb(painter, QRectF(self.rect()), self._image)
-
-
 class ProgressLine(QWidget):
     """A line of 3 px; full and faint where the length is unknown."""
 
@@ -194,23 +177,6 @@ class ProgressLine(QWidget):
             rect.setWidth(rect.width() * (1.0 if self._fraction is None else self._fraction))
             if rect.width() >= 1:
                 painter.drawRoundedRect(rect, 1.5, 1.5)
-
-
-def paint_thumb(painter: QPainter, rect: QRectF, image: QImage | None, *, radius: float = 3) -> None:
-    """An image with rounded corners and a hairline, or an empty place for one."""
-    theme = current_theme()
-    shape = QPainterPath()
-    shape.addRoundedRect(rect, radius, radius)
-    painter.save()
-    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-    if image is None or image.isNull():
-        painter.setPen(QPen(QColor(theme.line), 1))
-        painter.setBrush(QColor(theme.sunken))
-        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-    else:
-        painter.setClipPath(shape)
-        painter.drawImage(rect, image)
-    painter.restore()
 
 
 def words_for_time(seconds: float) -> str:

@@ -153,7 +153,7 @@ class Segmented(QWidget):
                 painter.restore()
                 if index:
                     painter.fillRect(QRectF(rect.left(), 1, 1, rect.height() - 2), QColor(theme.line))
-                painter.setPen(QColor(tints.get(segment.tint, theme.text if is_on else theme.text)))
+                painter.setPen(QColor(tints.get(segment.tint, theme.text)))
                 painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, segment.label)
             painter.setPen(QPen(QColor(theme.focus if self.hasFocus() else theme.line), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)

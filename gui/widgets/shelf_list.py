@@ -1,0 +1,260 @@
+"""A list on the shelf: models as rows, portraits and looks as a grid of thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QListView, QSizePolicy, QWidget
+
+from gui.theme import caption_font, current_theme, mix
+from gui.widgets.drops import local_paths
+from gui.widgets.item_model import ItemModel
+from gui.widgets.shelf_delegate import GridDelegate, RowDelegate, letter_rects
+
+ROW_PX = 45
+GRID_COLUMNS = 4
+_EMPTY_PX = 56
+
+
+class ShelfMode(StrEnum):
+    ROWS = "rows"
+    GRID = "grid"
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfItem:
+    """`badge` says which sides of the blend it is on: "", "A", "B" or "AB"."""
+
+    key: str
+    name: str
+    caption: str = ""
+    thumbnail: QImage | None = None
+    badge: str = ""
+    tooltip: str = ""
+
+
+class ShelfList(QListView):
+    """As tall as what is in it: the shelf scrolls, not the list. When empty it says what to drop here."""
+
+    picked = Signal(str)
+    opened = Signal(str)
+    assign_requested = Signal(str, str)
+    remove_requested = Signal(str)
+    menu_requested = Signal(str, QPoint)
+    paths_dropped = Signal(object)
+
+    def __init__(self, mode: ShelfMode, hint: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._mode = mode
+        self._hint = hint
+        self._is_silent = False
+        self._is_drop_target = False
+        self._model = ItemModel(self)
+        self.setModel(self._model)
+        self.setItemDelegate(RowDelegate(self) if mode is ShelfMode.ROWS else GridDelegate(self))
+        if mode is ShelfMode.GRID:
+            self.setViewMode(QListView.ViewMode.IconMode)
+            self.setMovement(QListView.Movement.Static)
+            self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DropOnly)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(hint)
+        self.selectionModel().currentChanged.connect(self._tell_picked)
+        self.activated.connect(self._tell_opened)
+        self._fit_height()
+
+    # --- what it holds ---------------------------------------------------------------------------------------------
+
+    @property
+    def items(self) -> tuple[ShelfItem, ...]:
+        return self._model.items
+
+    @property
+    def selected_key(self) -> str | None:
+        return self._model.key_at(self.currentIndex())
+
+    def set_items(self, items: Sequence[ShelfItem]) -> None:
+        """Show these, silently. The selection stays on its key, if that is still there."""
+        selected = self.selected_key
+        self._silently(lambda: self._model.set_items(items))
+        if self.selected_key != selected:
+            self.select(selected)
+        self._fit_height()
+
+    def set_thumbnail(self, key: str, thumbnail: QImage) -> None:
+        self._model.set_thumbnail(key, thumbnail)
+
+    def select(self, key: str | None) -> None:
+        """Mark an item, silently; None or an unknown key marks nothing."""
+        row = self._model.row_of(key)
+        index = QModelIndex() if row is None else self._model.index(row)
+        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self._silently(lambda: self.selectionModel().setCurrentIndex(index, flag))
+        if row is None:
+            self._silently(self.selectionModel().clear)
+
+    def set_hint(self, hint: str) -> None:
+        """What an empty list says."""
+        self._hint = hint
+        self.setAccessibleName(hint)
+        self.viewport().update()
+
+    def _silently(self, change: Any) -> None:
+        self._is_silent = True
+        try:
+            change()
+        finally:
+            self._is_silent = False
+
+    def _tell_picked(self, current: QModelIndex) -> None:
+        key = self._model.key_at(current)
+        if key is not None and not self._is_silent:
+            self.picked.emit(key)
+
+    def _tell_opened(self, index: QModelIndex) -> None:
+        key = self._model.key_at(index)
+        if key is not None:
+            self.opened.emit(key)
+
+    # --- size ------------------------------------------------------------------------------------------------------
+
+    def cell_size(self) -> QSize:
+        """What one item takes."""
+        width = max(1, self.viewport().width())
+        if self._mode is ShelfMode.ROWS:
+            return QSize(width, ROW_PX)
+        # One pixel less than a quarter: a list that fits exactly wraps after three.
+        edge = max(24, (width - 1) // GRID_COLUMNS)
+        return QSize(edge, edge)
+
+    def content_height(self) -> int:
+        count = len(self._model.items)
+        if not count:
+            return _EMPTY_PX
+        rows = count if self._mode is ShelfMode.ROWS else -(-count // GRID_COLUMNS)
+        return rows * self.cell_size().height()
+
+    def _fit_height(self) -> None:
+        if self._mode is ShelfMode.GRID:
+            self.setGridSize(self.cell_size())
+        self.setFixedHeight(self.content_height() + 2)
+        self.doItemsLayout()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit_height()
+
+    def sizeHint(self) -> QSize:
+        return QSize(188, self.content_height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self.content_height() + 2)
+
+    # --- the hand --------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        if event.button() is Qt.MouseButton.LeftButton and index.isValid() and self._mode is ShelfMode.ROWS:
+            for letter, rect in letter_rects(QRectF(self.visualRect(index))).items():
+                if rect.contains(event.position()):
+                    self.assign_requested.emit(self._model.key_at(index), letter)
+                    return
+        super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = self.selected_key
+        letter = event.text().upper()
+        plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
+        if key is not None and plain and self._mode is ShelfMode.ROWS and letter in ("A", "B"):
+            self.assign_requested.emit(key, letter)
+        elif key is not None and event.key() == Qt.Key.Key_Delete:
+            self.remove_requested.emit(key)
+        elif key is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.opened.emit(key)
+        elif event.text().isprintable() and event.text() and plain:
+            event.ignore()  # single letters and digits belong to the window, not to a search in the list
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+        index = self.currentIndex() if by_key else self.indexAt(event.pos())
+        key = self._model.key_at(index)
+        if key is not None:
+            place = self.visualRect(index).center()
+            self.menu_requested.emit(key, self.viewport().mapToGlobal(place) if by_key else event.globalPos())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_paths(event.mimeData()):
+            event.acceptProposedAction()
+            self._mark_drop_target(True)
+        else:
+            event.ignore()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if local_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._mark_drop_target(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._mark_drop_target(False)
+        paths = local_paths(event.mimeData())
+        if paths:
+            event.acceptProposedAction()
+            self.paths_dropped.emit(paths)
+
+    def _mark_drop_target(self, is_target: bool) -> None:
+        self._is_drop_target = is_target
+        self.viewport().update()
+
+    # --- showing ---------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange:
+            self.viewport().update()
+        super().changeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._model.items:
+            super().paintEvent(event)
+        if self._model.items and not self._is_drop_target:
+            return
+        theme = current_theme()
+        rect = QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -1.5)
+        with QPainter(self.viewport()) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            edge = QColor(theme.focus) if self._is_drop_target else mix(theme.line, theme.muted, 0.25)
+            painter.setPen(QPen(edge, 1, Qt.PenStyle.SolidLine if self._is_drop_target else Qt.PenStyle.DashLine))
+            painter.drawRoundedRect(rect, 6, 6)
+            if not self._model.items:
+                painter.setFont(caption_font())
+                painter.setPen(QColor(theme.muted))
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(rect.adjusted(10, 4, -10, -4), int(flags), self._hint)
