@@ -1,0 +1,123 @@
+"""Every action of the window: its words, its key, its tooltip. What they do is connected elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from gui.canvas import CanvasMode
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    text: str
+    keys: tuple[str, ...] = ()
+    tip: str = ""
+    checkable: bool = False
+
+
+_PLANS = {
+    # File
+    "open": _Plan("Open…", ("Ctrl+O",), "A session, a still with its recipe, a model or a portrait"),
+    "save": _Plan("Save session", ("Ctrl+S",)),
+    "save_as": _Plan("Save session as…", ("Ctrl+Shift+S",)),
+    "restore": _Plan("Restore unsaved work", (), "Bring back what an earlier run left unsaved"),
+    "quit": _Plan("Quit", ("Ctrl+Q",)),
+    # Edit
+    "undo": _Plan("Undo", ("Ctrl+Z",)),
+    "redo": _Plan("Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
+    "copy": _Plan("Copy picture", ("Ctrl+C",)),
+    "new_seed": _Plan("New seed", ("R",), "Another face, everything else the same"),
+    "surprise": _Plan("Surprise me", ("Shift+R",), "Another face, blended another way; locked controls stay"),
+    # View
+    "show_a": _Plan("A", ("1",), "Model A alone", checkable=True),
+    "show_blend": _Plan("Blend", ("2",), "The blend alone", checkable=True),
+    "show_b": _Plan("B", ("3",), "Model B alone", checkable=True),
+    "show_triptych": _Plan("Triptych", ("4",), "A, blend and B side by side", checkable=True),
+    "show_wipe": _Plan("Wipe", ("C",), "Compare under a handle", checkable=True),
+    "fit": _Plan("Fit to window", ("F",)),
+    "one_to_one": _Plan("Actual size", ("Z",)),
+    "zoom_in": _Plan("Zoom in", ("Ctrl++", "Ctrl+=")),
+    "zoom_out": _Plan("Zoom out", ("Ctrl+-",)),
+    "hide_docks": _Plan("Only the picture", (), "Hide the panels (Tab)", checkable=True),
+    "next_part": _Plan("Next part of the window", ("F6",)),
+    "float_controls": _Plan("Float the controls", (), "Take the controls out of the window", checkable=True),
+    "reset_layout": _Plan("Reset layout"),
+    "theme_dark": _Plan("Dark", checkable=True),
+    "theme_light": _Plan("Light", (), "Neutral grey, to judge colour", checkable=True),
+    "theme_system": _Plan("As the desktop", checkable=True),
+    # Models
+    "add_model": _Plan("Add model…", ("Ctrl+M",), "A StyleGAN2 file: .pkl, .pt, .pth, .safetensors"),
+    "swap": _Plan("Swap A and B", ("X",)),
+    "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
+    # Portrait
+    "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Find a photo's face in model A"),
+    # Export
+    "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),
+    # Help
+    "palette": _Plan("Find an action…", ("Ctrl+K",)),
+    "keys": _Plan("All keys", ("?",)),
+    "about": _Plan("About Graft"),
+}
+
+VIEW_ACTIONS = {
+    "show_a": CanvasMode.A,
+    "show_blend": CanvasMode.BLEND,
+    "show_b": CanvasMode.B,
+    "show_triptych": CanvasMode.TRIPTYCH,
+    "show_wipe": CanvasMode.WIPE,
+}
+THEME_ACTIONS = {"theme_dark": "dark", "theme_light": "light", "theme_system": "system"}
+
+HELD_KEYS = (
+    ("Space, held", "Show A"),
+    ("Tab, on the picture", "Only the picture; again brings the panels back"),
+    ("Shift, dragging", "Ten times finer"),
+    ("Ctrl, dragging", "Snap to stops"),
+    ("Enter, on a value", "Type it; arithmetic works"),
+    ("Double-click, on a control", "Back to its default"),
+    ("Esc", "Back to the picture"),
+)
+
+
+class Actions:
+    """The actions by name: ``actions["undo"]``."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._actions: dict[str, QAction] = {}
+        for name, plan in _PLANS.items():
+            action = QAction(plan.text, window)
+            action.setObjectName(name)
+            action.setCheckable(plan.checkable)
+            action.setShortcuts([QKeySequence(keys) for keys in plan.keys])
+            if plan.tip or plan.keys:
+                keys = f" ({plan.keys[0]})" if plan.keys else ""
+                action.setToolTip(f"{plan.tip or plan.text.rstrip('…')}{keys}")
+            action.setStatusTip("")
+            window.addAction(action)
+            self._actions[name] = action
+        self._exclusive(window, VIEW_ACTIONS)
+        self._exclusive(window, THEME_ACTIONS)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def all(self) -> tuple[QAction, ...]:
+        return tuple(self._actions.values())
+
+    def _exclusive(self, window: QWidget, names: dict[str, CanvasMode] | dict[str, str]) -> None:
+        group = QActionGroup(window)
+        for name in names:
+            group.addAction(self._actions[name])
+
+
+def key_rows(actions: Actions) -> tuple[tuple[str, str], ...]:
+    """Every key and what it does, for the list that ``?`` shows."""
+    rows = []
+    for action in actions.all():
+        shortcuts = [keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts()]
+        if shortcuts:
+            rows.append((", ".join(shortcuts), action.text().rstrip("…")))
+    return (*rows, *HELD_KEYS)

@@ -1,0 +1,304 @@
+"""Builds the object graph and runs the window. Nothing else does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QApplication
+
+from engine.device import prepare_process
+from engine.embedded_models import register_embedded
+from engine.errors import EngineError
+from engine.history import HistoryEntry
+from engine.journal import Journal
+from engine.latents import LatentStore
+from engine.library import Library
+from engine.messages import Engine, EngineReady, Publish
+from engine.places import Places, user_places
+from engine.state import Blend, EditState, SeedLatent
+from engine.worker import Backend, EngineThread
+from gui.canvas import Canvas, CanvasMode
+from gui.collection import Collection
+from gui.commands import Commands
+from gui.documents import Documents
+from gui.engine_bridge import EngineBridge
+from gui.export_dialog import Exporter
+from gui.first_hints import FirstHints
+from gui.held_keys import HeldKeys
+from gui.main_window import MainWindow, Parts
+from gui.messages import Messages
+from gui.opening import Opener
+from gui.panels.controls import Controls
+from gui.panels.history_strip import HistoryStrip
+from gui.panels.inversion_view import InversionView
+from gui.panels.invert_bar import InvertBar
+from gui.panels.job_tray import JobTray
+from gui.panels.shelf import Shelf
+from gui.panels.status import Status
+from gui.portrait_flow import PortraitFlow
+from gui.presets import TOONIFY
+from gui.runtime import SystemSignals, Watch, end_process, start_log
+from gui.session import Session
+from gui.settings import FILE_NAME, Settings, save_quietly
+from gui.theme import ThemeChoice, apply_theme, theme_for
+from gui.thumbnails import Thumbnails
+from gui.viewer import Viewer
+from gui.widgets.error_bar import ErrorBar
+from gui.widgets.filmstrip import Filmstrip
+
+STOP_S = 5.0
+FIRST_SEED = 2143
+FIRST_ALPHA = 0.8
+
+log = logging.getLogger("graft")
+
+MakeEngine = Callable[[Library, LatentStore, Publish], Engine]
+
+
+def real_engine(library: Library, store: LatentStore, publish: Publish) -> Engine:
+    """The engine thread. torch is imported on it, after the window is there."""
+
+    def build() -> Backend:
+        from engine.backend import TorchBackend
+
+        return TorchBackend(library, store)
+
+    return EngineThread(publish, build)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    files: tuple[Path, ...] = ()
+    quit_after_first_frame: bool = False
+
+
+class Studio(QObject):
+    """Everything that makes up the running window. `show`, and `close` at the end."""
+
+    def __init__(self, places: Places, make_engine: MakeEngine, *, embedded_models: Path | None = None) -> None:
+        """
+        Args:
+            embedded_models: The folder of the models that come with Graft, if not the usual one.
+        """
+        super().__init__()
+        self._embedded_models = embedded_models
+        self._problems: list[EngineError] = []
+        self.places = self._usable(places)
+        self.settings = Settings(self.places.config / FILE_NAME)
+        self.library = Library(self.places.library_file)
+        self.store = LatentStore(self.places.latents_folder)
+        self.session = Session(EditState(), lambda: Journal.start(self.places.autosave_folder), self)
+        self.collection = Collection(self.library, self)
+        self.bridge = EngineBridge(lambda publish: make_engine(self.library, self.store, publish), self)
+        self.thumbnails = Thumbnails(self.bridge, self)
+        parts = self._make_parts()
+        self.window = MainWindow(parts, self.settings)
+        self.canvas = parts.canvas
+        self.messages = Messages(parts.message_bar, self)
+        self._make_controllers(parts)
+        self.hints: FirstHints | None = None
+        self._is_closed = False
+
+    def _usable(self, places: Places) -> Places:
+        """The user's folders, or, where they cannot be written, temporary ones: the window opens in any case."""
+        try:
+            places.make()
+            Library(places.library_file).close()
+        except EngineError as error:
+            self._problems.append(error)
+            self._temporary = tempfile.TemporaryDirectory(prefix="graft-")
+            root = Path(self._temporary.name)
+            return Places(root / "config", root / "data", root / "cache").make()
+        return places
+
+    def _make_parts(self) -> Parts:
+        tray = JobTray(self.bridge)
+        return Parts(
+            canvas=Canvas(),
+            inversion=InversionView(),
+            invert_bar=InvertBar(),
+            message_bar=ErrorBar(),
+            shelf=Shelf(self.session, self.collection, self.thumbnails, tray),
+            controls=Controls(self.session, self.collection, self.settings),
+            filmstrip=Filmstrip(),
+        )
+
+    def _make_controllers(self, parts: Parts) -> None:
+        session, bridge, collection, messages = self.session, self.bridge, self.collection, self.messages
+        self.viewer = Viewer(session, bridge, parts.canvas, collection, self)
+        self.strip = HistoryStrip(session, self.thumbnails, parts.filmstrip, self)
+        self.viewer.settled.connect(self.strip.take_frame)
+        self.status = Status(self.window.statusBar(), session, bridge)
+        parts.canvas.zoom_changed.connect(self.status.show_zoom)
+        self.opener = Opener(session, bridge, collection, self.store, messages, self)
+        self.documents = Documents(
+            session, collection, self.store, parts.canvas, self.opener, messages, self.settings,
+            self.places.autosave_folder, self,
+        )
+        self.portraits = PortraitFlow(
+            session, bridge, collection, parts.canvas, parts.invert_bar, parts.inversion, messages, self
+        )
+        self.exporter = Exporter(bridge, messages, self)
+        self.commands = Commands(
+            self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
+            self.exporter, messages, self.settings, version(),
+        )
+        self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def show(self, files: Sequence[Path] = ()) -> None:
+        """Show the window, then fill it: the shelf, the first picture, what was left unsaved, `files`."""
+        mode = self.settings.get("view", CanvasMode.TRIPTYCH.value)
+        self.canvas.set_mode(CanvasMode(mode) if mode in set(CanvasMode) else CanvasMode.TRIPTYCH)
+        self.window.show()
+        self.canvas.setFocus()
+        QTimer.singleShot(0, self, lambda: self.begin(files))
+
+    def begin(self, files: Sequence[Path] = ()) -> None:
+        """Start the engine and show the first picture."""
+        for problem in self._problems:
+            self.messages.error(problem)
+        if self.library.notice:
+            self.messages.warn(self.library.notice)
+        self.bridge.start()
+        self._fill_shelf()
+        a, b = self.collection.first_pair()
+        blend = TOONIFY.apply(Blend(alpha=FIRST_ALPHA))
+        first = EditState(model_a=a, model_b=b, latent=SeedLatent(FIRST_SEED), blend=blend)
+        self.session.replace_document((HistoryEntry(first, "start"),), 0, None, saved=True)
+        self._show_hints()
+        self.documents.offer_recovery()
+        if files:
+            self.opener.open_paths(list(files))
+
+    def _fill_shelf(self) -> None:
+        try:
+            register_embedded(self.library, self._embedded_models)
+        except EngineError as error:
+            self.messages.error(error)
+        self.collection.refresh()
+
+    def _show_hints(self) -> None:
+        if self.settings.get("hints_seen", False) or self.session.state.model_b is None:
+            return
+        controls = self.window.parts.controls
+        self.hints = FirstHints(
+            self.window,
+            (
+                (controls.blend.swap_resolution, "Drag: structure from B up to here"),
+                (controls.blend.alpha, "Drag: how much of B"),
+                (controls.latent.pad, "Drag: walk to other faces"),
+            ),
+        )
+        self.session.state_changed.connect(self._hints_seen)
+
+    @Slot(object)
+    def _hints_seen(self, state: EditState) -> None:
+        if self.hints is not None:
+            self.hints.dismiss()
+            self.hints = None
+            self.settings.set("hints_seen", True)
+
+    def close(self) -> bool:
+        """Keep what is to be kept and end the engine. False when it did not end in time."""
+        if self._is_closed:
+            return True
+        self._is_closed = True
+        self.session.close()
+        ended = self.bridge.stop(STOP_S)
+        save_quietly(self.settings)
+        self.library.close()
+        return ended
+
+
+def version() -> str:
+    try:
+        return metadata.version("graft")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+class FirstFrameReport(QObject):
+    """Prints when what was there, in seconds since the process began, and closes the window."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        import psutil
+
+        self._studio = studio
+        self._began = psutil.Process().create_time()
+        self._times: dict[str, float] = {}
+        studio.bridge.engine_ready.connect(self._ready)
+        studio.viewer.first_frame.connect(self._first_frame, Qt.ConnectionType.QueuedConnection)
+
+    def mark(self, name: str) -> None:
+        self._times[name] = round(time.time() - self._began, 3)
+
+    @Slot(object)
+    def _ready(self, event: EngineReady) -> None:
+        self.mark("torch_imported_s")
+        self._times["torch_import_took_s"] = round(event.elapsed_s, 3)
+
+    @Slot()
+    def _first_frame(self) -> None:
+        self.mark("first_frame_s")
+        print(json.dumps(self._times), flush=True)
+        self._studio.window.close()
+
+
+def parse(argv: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="graft open", description="Open the studio, and in it any of these files.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="models, portraits, stills, sessions")
+    parser.add_argument("--quit-after-first-frame", action="store_true", help=argparse.SUPPRESS)
+    found = parser.parse_args(argv)
+    return Options(tuple(path.absolute() for path in found.files), found.quit_after_first_frame)
+
+
+def run(argv: Sequence[str] = ()) -> int:
+    """Open the window and stay until it is closed.
+
+    Args:
+        argv: Files to open.
+
+    Returns:
+        The process's exit status.
+    """
+    options = parse(argv)
+    prepare_process()
+    app = QApplication.instance() or QApplication([sys.argv[0] if sys.argv else "graft"])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("Graft")
+    app.setApplicationDisplayName("Graft")
+    app.setDesktopFileName("graft")
+    studio = Studio(user_places(), real_engine)
+    handler = start_log(studio.places.log_folder)
+    watch = Watch(studio)
+    watch.install(studio.places.log_folder)
+    watch.failed.connect(studio.messages.failure)
+    apply_theme(app, theme_for(ThemeChoice(studio.settings.get("theme", ThemeChoice.DARK.value))))
+    signals = SystemSignals(studio)
+    signals.asked_to_quit.connect(studio.window.close)
+    report = FirstFrameReport(studio) if options.quit_after_first_frame else None
+    studio.show(options.files)
+    if report is not None:
+        QTimer.singleShot(0, report, lambda: report.mark("window_shown_s"))
+    code = app.exec()
+    ended = studio.close()
+    signals.close()
+    logging.getLogger().removeHandler(handler)
+    handler.close()
+    if not ended:
+        log.warning("the engine did not end within %s s", STOP_S)
+        end_process(code)
+    return code

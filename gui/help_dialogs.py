@@ -1,0 +1,135 @@
+"""The key list, the action finder and the About box."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.actions import Actions, key_rows
+from gui.theme import current_theme
+
+ABOUT_SIZE = (640, 560)
+log = logging.getLogger(__name__)
+
+
+class KeyList(QDialog):
+    """All keys, in one list."""
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("All keys")
+        view = QTextBrowser()
+        rows = "".join(
+            f"<tr><td style='padding:3px 24px 3px 0'><b>{html.escape(keys)}</b></td>"
+            f"<td style='padding:3px 0'>{html.escape(text)}</td></tr>"
+            for keys, text in key_rows(actions)
+        )
+        view.setHtml(f"<table>{rows}</table>")
+        layout = QVBoxLayout(self)
+        layout.addWidget(view)
+        self.resize(440, 600)
+
+
+class Palette(QDialog):
+    """Type a few letters of what you want, Enter does it."""
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self._actions = [action for action in actions.all() if action.objectName() != "palette"]
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("What would you like to do?")
+        self.field.setAccessibleName("Find an action")
+        self.list = QListWidget()
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(self.field)
+        layout.addWidget(self.list)
+        self.resize(420, 320)
+        self.field.textChanged.connect(self._filter)
+        self.field.returnPressed.connect(self._run)
+        self.field.installEventFilter(self)
+        self.list.itemClicked.connect(self._run)
+        self._filter("")
+        if parent is not None:
+            self.move(parent.mapToGlobal(parent.rect().center()).x() - 210, parent.mapToGlobal(parent.pos()).y() + 90)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
+            if step:
+                self.list.setCurrentRow(min(max(self.list.currentRow() + step, 0), self.list.count() - 1))
+                return True
+        return super().eventFilter(watched, event)
+
+    @Slot(str)
+    def _filter(self, text: str) -> None:
+        words = text.lower().split()
+        self.list.clear()
+        for action in self._actions:
+            name = action.text().replace("&", "").rstrip("…")
+            if not action.isEnabled() or not all(word in f"{name} {action.toolTip()}".lower() for word in words):
+                continue
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            item = QListWidgetItem(f"{name}    {keys}".rstrip())
+            item.setData(Qt.ItemDataRole.UserRole, action)
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    @Slot()
+    def _run(self) -> None:
+        item = self.list.currentItem()
+        self.close()
+        if item is not None:
+            action: QAction = item.data(Qt.ItemDataRole.UserRole)
+            action.trigger()
+
+
+class About(QDialog):
+    """What Graft is, and whose work is in it."""
+
+    def __init__(self, resources: Path, version: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("About Graft")
+        heading = QLabel(f"<b style='font-size:18px'>Graft</b> {html.escape(version)}")
+        words = QLabel(
+            "A desktop darkroom for StyleGANs. Apache-2.0.\n"
+            "Written with Qt for Python (LGPL-3.0), PyTorch, NumPy, Pillow, OpenCV and safetensors."
+        )
+        words.setWordWrap(True)
+        self.attributions = QTextBrowser()
+        self.attributions.setOpenExternalLinks(True)
+        self.attributions.setMarkdown(attribution_text(resources))
+        self.attributions.document().setDefaultStyleSheet(f"a {{ color: {current_theme().focus}; }}")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(10)
+        for widget in (heading, words, self.attributions):
+            layout.addWidget(widget)
+        self.resize(*ABOUT_SIZE)
+
+
+def attribution_text(resources: Path) -> str:
+    """The cards of everything that ships with Graft, as Markdown."""
+    texts = []
+    for card in sorted(resources.glob("*/README.md")):
+        try:
+            texts.append(card.read_text(encoding="utf-8"))
+        except OSError as error:
+            log.warning("attributions: %s", error)
+    return re.sub(r"^(#+) ", r"#\1 ", "\n\n".join(texts), flags=re.MULTILINE)

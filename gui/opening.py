@@ -1,0 +1,200 @@
+"""Opening: files that are dropped, chosen or named on the command line go where their content says."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.errors import EngineError, MissingModelError, printable
+from engine.export.embedded import find_recipe
+from engine.latents import LatentStore
+from engine.messages import JobFinished, JobOutcome, LoadModel, ModelLoaded
+from engine.recipe import Recipe, restore_arrays
+from engine.state import EditState, ModelRef, Side, with_models
+from gui.collection import Collection
+from gui.engine_bridge import EngineBridge
+from gui.file_kind import FileKind, file_kind
+from gui.messages import Choice, Messages
+from gui.session import Session
+
+MAX_FILES = 32
+"""More than this in one drop is a mistake of the hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Something that can be shown once its models are here."""
+
+    state: EditState
+    show: Callable[[EditState], None]
+
+
+class Opener(QObject):
+    portrait_found = Signal(object)  # Path
+    session_found = Signal(object)  # Path
+    locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
+
+    def __init__(
+        self, session: Session, bridge: EngineBridge, collection: Collection, store: LatentStore,
+        messages: Messages, parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._bridge = bridge
+        self._collection = collection
+        self._store = store
+        self._messages = messages
+        self._waiting: _Waiting | None = None
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path], side: Side | None = None) -> None:
+        """Open each file as what it is. Two models at once become A and B.
+
+        Args:
+            side: Where a single model goes; by default B, or A while there is none.
+        """
+        if len(paths) > MAX_FILES:
+            self._messages.warn(f"{len(paths)} files are too many at once; the first {MAX_FILES} are opened.")
+        models: list[Path] = []
+        others: deque[tuple[FileKind, Path]] = deque()
+        for path in paths[:MAX_FILES]:
+            try:
+                kind = file_kind(path)
+            except EngineError as error:
+                self._messages.error(error)
+                continue
+            if kind is FileKind.MODEL:
+                models.append(path)
+            else:
+                others.append((kind, path))
+        for index, path in enumerate(models):
+            self.load_model(path, (Side.A, Side.B)[index % 2] if len(models) > 1 else side)
+        self._open_first(others)
+
+    def _open_first(self, found: deque[tuple[FileKind, Path]]) -> None:
+        """There is one canvas: of several pictures, recipes and sessions the first is opened."""
+        if not found:
+            return
+        kind, path = found[0]
+        if len(found) > 1:
+            self._messages.say(f"Only {printable(path.name, 80)} was opened.", "One picture or session at a time.")
+        match kind:
+            case FileKind.PICTURE | FileKind.RECIPE:
+                self._open_picture(path)
+            case FileKind.SESSION:
+                self.session_found.emit(path)
+            case _:
+                self._messages.warn(
+                    f"Graft cannot open {printable(path.name, 80)}.",
+                    "It opens StyleGAN models, portraits, its own stills and recipes, and sessions.",
+                )
+
+    def _open_picture(self, path: Path) -> None:
+        try:
+            recipe = find_recipe(path)
+            if recipe is None:
+                self.portrait_found.emit(path)
+            else:
+                self.open_recipe(recipe, printable(path.name, 80))
+        except EngineError as error:
+            self._messages.error(error)
+
+    def open_recipe(self, recipe: Recipe, name: str) -> None:
+        """Bring a recipe's picture back, as one undo step."""
+        try:
+            state = restore_arrays(recipe, self._store)
+        except EngineError as error:
+            self._messages.error(error)
+            return
+
+        def show(found: EditState) -> None:
+            self._session.insert(found, f"open {name}")
+
+        self.when_models_are_here(state, show)
+
+    # --- models ---------------------------------------------------------------------------------------------------
+
+    def load_model(self, path: Path, side: Side | None = None) -> str:
+        """Read a model file and put it on a side."""
+
+        def loaded(event: JobFinished) -> None:
+            if (model := self._loaded(event)) is not None:
+                self.use_model(model, side)
+
+        return self._bridge.submit(LoadModel(path), loaded)
+
+    def add_model(self, path: Path) -> str:
+        """Read a model file onto the shelf and leave the picture alone."""
+
+
+        def loaded(event: JobFinished) -> None:
+            self._loaded(event)
+
+        return self._bridge.submit(LoadModel(path), loaded)
+
+    def use_model(self, model: ModelRef, side: Side | None = None) -> None:
+        state = self._session.state
+        if side is None:
+            side = Side.A if state.model_a is None else Side.B
+        changed = with_models(state, a=model) if side is Side.A else with_models(state, b=model)
+        self._session.insert(changed, f"model {side.value.upper()}")
+
+    def _loaded(self, event: JobFinished) -> ModelRef | None:
+        if isinstance(event.result, ModelLoaded):
+            self._collection.refresh()
+            self._messages.warn_all(event.result.warnings)
+            return event.result.model
+        if event.outcome is JobOutcome.FAILED and event.error is not None:
+            self._messages.error(event.error)
+        return None
+
+    # --- states whose models may be missing -----------------------------------------------------------------------
+
+    def when_models_are_here(self, state: EditState, show: Callable[[EditState], None]) -> None:
+        """Show `state` now, or, when a model is missing, once the user has located it."""
+        missing = self._collection.missing_models(state)
+        if not missing:
+            self._waiting = None
+            show(state)
+            return
+        self._waiting = _Waiting(state, show)
+        self._offer_to_locate(missing[0])
+
+    def _offer_to_locate(self, ref: ModelRef) -> None:
+        name = printable(ref.name, 60) or "a model"
+        self._messages.warn(
+            f"This picture was made with the model “{name}”, which is not in your library.",
+            f"Locate its file, or drop it here; it is recognised by its content ({ref.sha256[:12]}…).",
+            Choice("Locate…", lambda: self.locate_wanted.emit(ref)),
+        )
+
+    def locate(self, ref: ModelRef, path: Path) -> None:
+        """Read the file that the user says is `ref`. Nothing is shown unless its content says so too."""
+
+        def loaded(event: JobFinished) -> None:
+            model = self._loaded(event)
+            if model is None:
+                self._offer_to_locate(ref)
+            elif model.sha256 != ref.sha256:
+                name = printable(path.name, 80)
+                self._messages.error(
+                    MissingModelError(
+                        f"{name} is another model than the one the recipe was made with.",
+                        f"It has the hash {model.sha256[:12]}…, wanted is {ref.sha256[:12]}….",
+                    )
+                )
+                self._offer_to_locate(ref)
+            else:
+                self._resume()
+
+        self._bridge.submit(LoadModel(path), loaded)
+
+    def _resume(self) -> None:
+        waiting = self._waiting
+        if waiting is not None:
+            self.when_models_are_here(waiting.state, waiting.show)

@@ -1,0 +1,78 @@
+"""The bar under a portrait that is being aligned: how to search for it, and Start."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from engine.messages import LatentSpaceChoice
+from gui.panels.labels import muted_label
+from gui.widgets.segmented import Segment, Segmented
+from gui.widgets.value_field import ValueField
+
+SPACES = (
+    Segment(LatentSpaceChoice.W.value, "W", "One w for all layers: a cousin of the portrait, easy to edit and blend"),
+    Segment(LatentSpaceChoice.W_PLUS.value, "W+", "A w for every layer: closest likeness"),
+)
+DEFAULT_STEPS = 300
+MAX_STEPS = 5000
+
+
+class InvertBar(QFrame):
+    """Hidden unless a portrait is being aligned."""
+
+    started = Signal()
+    cancelled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "panel")
+        self.notice = QLabel()
+        self.notice.setWordWrap(True)
+        self.notice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.space = Segmented(SPACES)
+        self.space.setAccessibleName("Latent space")
+        self.space.set_current(LatentSpaceChoice.W_PLUS.value)
+        self.steps = ValueField(1, MAX_STEPS, DEFAULT_STEPS)
+        self.steps.setAccessibleName("Steps")
+        self.steps.setToolTip("How long to search. More is closer and slower")
+        self.noise = QCheckBox("Fit noise")
+        self.noise.setChecked(True)
+        self.noise.setToolTip("Also fit the noise maps: closer likeness, a little less editable")
+        self.cancel = QPushButton("Cancel")
+        self.start = QPushButton("Start")
+        self.start.setProperty("role", "primary")
+        self.start.setToolTip("Find this face in model A (Enter)")
+        self._lay_out()
+        self.start.clicked.connect(self.started)
+        self.cancel.clicked.connect(self.cancelled)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(16, 8, 16, 10)
+        outer.setSpacing(8)
+        outer.addWidget(self.notice)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(muted_label("Space"))
+        line.addWidget(self.space)
+        line.addSpacing(8)
+        line.addWidget(muted_label("Steps"))
+        line.addWidget(self.steps)
+        line.addSpacing(8)
+        line.addWidget(self.noise)
+        line.addStretch(1)
+        line.addWidget(self.cancel)
+        line.addWidget(self.start)
+        outer.addLayout(line)
+
+    @Slot(str)
+    def show_notice(self, text: str) -> None:
+        self.notice.setText(text)
+        self.notice.setVisible(bool(text))
+        self.show()
+
+    @property
+    def choice(self) -> LatentSpaceChoice:
+        return LatentSpaceChoice(self.space.current)

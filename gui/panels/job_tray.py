@@ -1,0 +1,145 @@
+"""The job tray at the foot of the shelf: one card per long piece of work."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from engine.errors import printable
+from engine.messages import (
+    ExportStill,
+    InvertPortrait,
+    Job,
+    JobFinished,
+    JobOutcome,
+    JobProgress,
+    LoadModel,
+    OpenPortrait,
+    SaveBlend,
+)
+from gui.engine_bridge import EngineBridge
+from gui.pixels import to_thumbnail
+from gui.widgets.job_card import JobCard, JobState
+
+SHOW_AFTER_MS = 500
+"""Work that is done sooner needs no card."""
+
+LEAVE_AFTER_MS = 4000
+THUMBNAIL_PX = 40
+
+_STATES = {
+    JobOutcome.DONE: JobState.DONE,
+    JobOutcome.CANCELLED: JobState.CANCELLED,
+    JobOutcome.FAILED: JobState.FAILED,
+}
+
+
+def job_title(job: Job) -> str:
+    """What a card is headed with; empty for work that gets no card."""
+    match job:
+        case LoadModel(path=path):
+            return f"Loading {printable(path.name, 60)}"
+        case OpenPortrait(path=path):
+            return f"Opening {printable(path.name, 60)}"
+        case InvertPortrait(name=name):
+            return f"Inverting {printable(name, 60)}"
+        case ExportStill(path=path):
+            return f"Exporting {printable(path.name, 60)}"
+        case SaveBlend(path=path):
+            return f"Saving {printable(path.name, 60)}"
+        case _:
+            return ""
+
+
+class JobTray(QWidget):
+    card_opened = Signal(str)  # a card was clicked: show what that job is doing
+
+    def __init__(self, bridge: EngineBridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._cards: dict[str, JobCard] = {}
+        self._early: dict[str, Job] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(10, 0, 10, 10)
+        self._layout.setSpacing(6)
+        bridge.job_submitted.connect(self._submitted)
+        bridge.job_progress.connect(self._progress)
+        bridge.job_finished.connect(self._finished)
+        self.setVisible(False)
+
+    def card(self, job_id: str) -> JobCard | None:
+        return self._cards.get(job_id)
+
+    @property
+    def cards(self) -> tuple[JobCard, ...]:
+        return tuple(self._cards.values())
+
+    @Slot(str, QImage)
+    def set_picture(self, job_id: str, picture: QImage) -> None:
+        if job_id in self._cards:
+            self._cards[job_id].set_thumbnail(picture)
+
+    @Slot(str, object)
+    def _submitted(self, job_id: str, job: Job) -> None:
+        if not job_title(job):
+            return
+        self.dismiss(job_id)  # a restarted engine counts from one again
+        if isinstance(job, InvertPortrait):
+            self._add(job_id, job)
+            return
+        self._early[job_id] = job
+        QTimer.singleShot(SHOW_AFTER_MS, self, partial(self._show_if_still_at_work, job_id))
+
+    def _show_if_still_at_work(self, job_id: str) -> None:
+        job = self._early.pop(job_id, None)
+        if job is not None:
+            self._add(job_id, job)
+
+    def _add(self, job_id: str, job: Job) -> None:
+        card = JobCard(job_id, job_title(job))
+        card.set_progress(None, "Waiting")
+        card.pause_requested.connect(self._bridge.pause)
+        card.resume_requested.connect(self._bridge.resume)
+        card.cancel_requested.connect(self._bridge.cancel)
+        card.dismiss_requested.connect(self.dismiss)
+        card.installEventFilter(self)
+        self._cards[job_id] = card
+        self._layout.addWidget(card)
+        self.setVisible(True)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.MouseButtonRelease and isinstance(watched, JobCard):
+            self.card_opened.emit(watched.job_id)
+        return super().eventFilter(watched, event)
+
+    @Slot(object)
+    def _progress(self, event: JobProgress) -> None:
+        card = self._cards.get(event.job_id)
+        if card is None:
+            return
+        card.set_paused(event.paused)
+        card.set_progress(event.fraction, event.text, event.remaining_s)
+        if event.preview is not None:
+            card.set_thumbnail(to_thumbnail(event.preview, 2 * THUMBNAIL_PX))
+
+    @Slot(object)
+    def _finished(self, event: JobFinished) -> None:
+        self._early.pop(event.job_id, None)
+        card = self._cards.get(event.job_id)
+        if card is None:
+            return
+        card.finish(_STATES[event.outcome])
+        if event.outcome is not JobOutcome.FAILED:
+            QTimer.singleShot(LEAVE_AFTER_MS, self, partial(self.dismiss, event.job_id))
+
+    @Slot(str)
+    def dismiss(self, job_id: str) -> None:
+        card = self._cards.pop(job_id, None)
+        if card is not None:
+            self._layout.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+            self.setVisible(bool(self._cards))

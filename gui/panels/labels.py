@@ -1,0 +1,55 @@
+"""Small words on the panels: the letters A and B in their colours, captions, rows."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from engine.state import Side
+from gui.theme import current_theme
+
+
+class Letter(QLabel):
+    """A or B, in its colour."""
+
+    def __init__(self, side: Side, parent: QWidget | None = None) -> None:
+        super().__init__(side.value.upper(), parent)
+        self._side = side
+        self._tint()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange:
+            self._tint()
+        super().changeEvent(event)
+
+    def _tint(self) -> None:
+        theme = current_theme()
+        style = f"color: {theme.a_text if self._side is Side.A else theme.b_text}; font-weight: 600;"
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+
+
+def muted_label(text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "muted")
+    return label
+
+
+def caption_label(text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "caption")
+    return label
+
+
+def row(*widgets: QWidget | int, spacing: int = 8) -> QWidget:
+    """Widgets beside each other without margins; an int in between is a stretch."""
+    holder = QWidget()
+    layout = QHBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        if isinstance(widget, int):
+            layout.addStretch(widget)
+        else:
+            layout.addWidget(widget)
+    return holder

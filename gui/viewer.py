@@ -1,0 +1,93 @@
+"""Viewer: keeps the canvas showing the session's state. Edits become requests, frames become pictures."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from engine.errors import EngineError
+from engine.messages import Frame
+from engine.state import EditState, View
+from gui.canvas import Canvas
+from gui.collection import Collection
+from gui.engine_bridge import EngineBridge
+from gui.presets import blend_caption
+from gui.session import Session
+
+NO_MODEL_HINT = "Drop a StyleGAN model here (.pkl, .pt, .pth, .safetensors), or choose Models > Add model"
+STARTING_HINT = "Warming up…"
+
+
+class Viewer(QObject):
+    warnings_changed = Signal(object)  # tuple[str, ...]: what resolve said about the picture on screen
+    failed = Signal(object)  # EngineError: the picture could not be made
+    settled = Signal(object, object)  # EditState, Frame: the finished blend of a state that the hand has left
+    first_frame = Signal()
+
+    def __init__(
+        self, session: Session, bridge: EngineBridge, canvas: Canvas, collection: Collection,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._bridge = bridge
+        self._canvas = canvas
+        self._collection = collection
+        self._frames: dict[View, Frame] = {}
+        self._warnings: tuple[str, ...] = ()
+        self._request_soon = QTimer(self)
+        self._request_soon.setSingleShot(True)
+        self._request_soon.setInterval(0)
+        self._request_soon.timeout.connect(self.request)
+        session.state_changed.connect(self._show_state)
+        canvas.wants_changed.connect(self._request_soon.start)
+        bridge.frame_ready.connect(self._show_frame)
+        bridge.render_failed.connect(self._fail)
+        bridge.settled_changed.connect(self._settle)
+        canvas.set_hint(STARTING_HINT)
+
+    def frame(self, view: View) -> Frame | None:
+        """What was last shown of this view."""
+        return self._frames.get(view)
+
+    @Slot()
+    def request(self) -> None:
+        """Ask for what the canvas wants to show of the present state."""
+        state = self._session.state
+        if state.model_a is None:
+            self._canvas.set_hint(NO_MODEL_HINT)
+            return
+        self._bridge.request_preview(state, self._canvas.wanted_views, size_px=self._canvas.wanted_size_px or None)
+
+    @Slot(object)
+    def _show_state(self, state: EditState) -> None:
+        self._caption(state)
+        self.request()
+
+    def _caption(self, state: EditState) -> None:
+        names = [f"{letter} {ref.name}" if ref else f"{letter}: no model yet"
+                 for letter, ref in (("A", state.model_a), ("B", state.model_b))]
+        self._canvas.set_captions(a=names[0], b=names[1], blend=blend_caption(state))
+
+    @Slot(object)
+    def _show_frame(self, frame: Frame) -> None:
+        if not self._canvas.show_frame(frame):
+            return
+        if not self._frames:
+            self.first_frame.emit()
+        self._frames[frame.view] = frame
+        if frame.warnings != self._warnings:
+            self._warnings = frame.warnings
+            self.warnings_changed.emit(frame.warnings)
+
+    @Slot(object)
+    def _fail(self, error: EngineError) -> None:
+        self.failed.emit(error)
+
+    @Slot(bool)
+    def _settle(self, settled: bool) -> None:
+        frame = self._frames.get(View.BLEND)
+        if not settled or frame is None or self._session.history.in_gesture:
+            return
+        state = self._bridge.state_of(frame.generation)
+        if state == self._session.state:
+            self.settled.emit(state, frame)
