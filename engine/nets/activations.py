@@ -52,7 +52,7 @@ def bias_act(
     scale = default_gain if gain is None else gain
     owned = not torch.is_grad_enabled()
     if bias is not None:
-        shaped = bias.reshape(1, -1, *(1,) * (x.ndim - 2))
+        shaped = bias.reshape(1, -1, *(1,) * (x.ndim - 2)).to(x.dtype)  # half precision stays it under autocast
         x = x.add_(shaped) if owned else x + shaped
     x = F.leaky_relu_(x, 0.2) if owned and activation == "lrelu" else function(x)
     if scale != 1.0:

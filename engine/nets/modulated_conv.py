@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,7 +18,14 @@ def weight_energy(weight: Tensor) -> Tensor:
 
 def demodulation(styles: Tensor, energy: Tensor) -> Tensor:
     """``[N, I]`` styles and ``[O, I]`` energy to the ``[N, O]`` factors that bring outputs back to unit scale."""
-    return (styles.square() @ energy.t() + 1e-8).rsqrt()
+    with _full_precision(styles.device):  # squares summed over thousands of weights overflow float16
+        return (styles.to(energy.dtype).square() @ energy.t() + 1e-8).rsqrt()
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 def upsampling_conv2d(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
@@ -61,14 +70,14 @@ def modulated_conv2d(
 
     Source: Karras et al. 2020, arXiv:1912.04958, section 2.2.
     """
-    x = x * styles[:, :, None, None]
+    x = x * styles[:, :, None, None].to(x.dtype)
     if upsample is None:
         y = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
     else:
         y = upsampling_conv2d(x, weight, upsample)
     if energy is None:
         return y
-    factors = demodulation(styles, energy)[:, :, None, None]
+    factors = demodulation(styles, energy)[:, :, None, None].to(y.dtype)
     return y * factors if torch.is_grad_enabled() else y.mul_(factors)
 
 

@@ -113,6 +113,7 @@ class SynthesisLayer(nn.Module):
         styles: Tensor = self.affine(w)
         y = modulated_conv2d(x, self.weight, styles, energy=self._weight_energy(), upsample=upsample)
         if noise is not None:
+            noise = noise.to(y.dtype)  # under autocast y may be half precision; it is to stay so
             y = y + noise if torch.is_grad_enabled() else y.add_(noise)
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         return bias_act(y, self.bias, self.activation, gain=self.act_gain * gain, clamp=clamp)
