@@ -12,6 +12,7 @@ from gui.theme import Theme, body_font, caption_font
 
 PREVIEW_PX = 132.0
 _RING_PX = 10.0
+_MARGIN_PX = 14.0
 _DIM = QColor(0, 0, 0, 140)
 
 
@@ -23,14 +24,14 @@ def polygon(corners: Sequence[QPointF]) -> QPolygonF:
     return QPolygonF(list(corners))
 
 
-def paint_crop(painter: QPainter, stage: QRectF, corners: Sequence[QPointF]) -> None:
-    """Everything outside the crop is dimmed, its edge is a white line."""
+def paint_crop(painter: QPainter, picture: QRectF, corners: Sequence[QPointF]) -> None:
+    """The picture outside the crop is dimmed, the crop's edge is a white line."""
     inside = QPainterPath()
     if corners:
         inside.addPolygon(polygon(corners))
         inside.closeSubpath()
     outside = QPainterPath()
-    outside.addRect(stage)
+    outside.addRect(picture)
     painter.fillPath(outside.subtracted(inside), _DIM)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(0, 0, 0, 90), 3))
@@ -71,21 +72,27 @@ def paint_note(painter: QPainter, theme: Theme, box: QRectF, note: str, what_to_
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, elided)
 
 
-def preview_rect(stage: QRectF) -> QRectF:
-    """The place of the small preview: the lower right corner."""
+def preview_rect(stage: QRectF, busy: Sequence[QRectF]) -> QRectF:
+    """The place of the small preview: the corner that hides least of what is busy, the lower right if it can."""
     edge = min(PREVIEW_PX, stage.width() / 4)
-    return QRectF(stage.right() - edge - 14, stage.bottom() - edge - 14, edge, edge)
+    right, bottom = stage.right() - edge - _MARGIN_PX, stage.bottom() - edge - _MARGIN_PX
+    left, top = stage.left() + _MARGIN_PX, stage.top() + _MARGIN_PX
+    corners = [QRectF(x, y, edge, edge) for x, y in ((right, bottom), (left, bottom), (right, top), (left, top))]
+    return min(corners, key=lambda corner: sum(_area(corner.intersected(each)) for each in busy))
+
+
+def _area(rect: QRectF) -> float:
+    return rect.width() * rect.height() if rect.isValid() else 0.0
 
 
 def paint_preview(
-    painter: QPainter, theme: Theme, stage: QRectF, picture: Picture, corners: Sequence[QPointF], ratio: float
+    painter: QPainter, theme: Theme, box: QRectF, picture: Picture, corners: Sequence[QPointF], ratio: float
 ) -> None:
-    """What the model will be shown: the crop turned upright.
+    """What the model will be shown: the crop turned upright, in `box`.
 
     Args:
         corners: Of the crop in pixels of `picture`: top left, bottom left, bottom right, top right.
     """
-    box = preview_rect(stage)
     square = polygon([box.topLeft(), box.bottomLeft(), box.bottomRight(), box.topRight()])
     edge = max(1.0, abs(corners[3].x() - corners[0].x()) + abs(corners[3].y() - corners[0].y()))
     image = picture.image_for(picture.width * box.width() * ratio / edge)

@@ -21,6 +21,7 @@ from gui.widgets.hand import CLICK_PX, Drag, is_fine, key_step, wheel_steps
 HANDLES = ("left_eye", "right_eye", "mouth")
 HANDLE_NAMES = {"left_eye": "left eye", "right_eye": "right eye", "mouth": "mouth"}
 WHAT_TO_DO = "Drag the rings onto the pupils and the middle of the mouth"
+OTHER_FACE = "this face instead"
 FOOT_PX = 56.0
 _HEAD_PX = 40.0
 _REACH_PX = 18.0
@@ -60,6 +61,7 @@ class AlignView(QWidget):
         self._accept.clicked.connect(self.accept)
         self._cancel = QPushButton("Cancel", self)
         self._cancel.clicked.connect(self.cancelled)
+        self._foot_px = FOOT_PX
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
@@ -88,6 +90,13 @@ class AlignView(QWidget):
     def set_faces(self, faces: tuple[FacePoints, ...]) -> None:
         """Every face that was found; those that are not being aligned can be clicked."""
         self._faces = tuple(faces)
+        self.update()
+
+    def set_buttons_shown(self, shown: bool) -> None:
+        """Without them, for a host that has its own, Enter and Esc still accept and cancel."""
+        self._foot_px = FOOT_PX if shown else 8.0
+        self._accept.setVisible(shown)
+        self._cancel.setVisible(shown)
         self.update()
 
     def accept(self) -> None:
@@ -125,7 +134,7 @@ class AlignView(QWidget):
         return placed(self._frame(), self._zoom)
 
     def _frame(self) -> Rect:
-        area = Rect(0, _HEAD_PX, self.width(), max(0.0, self.height() - _HEAD_PX - FOOT_PX)).shrunk(4)
+        area = Rect(0, _HEAD_PX, self.width(), max(0.0, self.height() - _HEAD_PX - self._foot_px)).shrunk(4)
         return fit(self._picture.width, self._picture.height, area) if self._picture else area
 
     def to_screen(self, point: tuple[float, float]) -> QPointF:
@@ -287,13 +296,14 @@ class AlignView(QWidget):
                 return
             rect, ratio = self.picture_rect(), self.devicePixelRatioF()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            stage = QRectF(0, _HEAD_PX, area.width(), area.height() - _HEAD_PX - FOOT_PX)
+            stage = QRectF(0, _HEAD_PX, area.width(), area.height() - _HEAD_PX - self._foot_px)
             painter.save()
             painter.setClipRect(stage)
             self._picture.paint(painter, QRectF(rect.x, rect.y, rect.width, rect.height), ratio)
-            for number, face in enumerate(self._other_faces(), start=1):
-                align_paint.paint_face(painter, theme, self._face_box(face), f"another face, {number}")
-            align_paint.paint_crop(painter, stage, self._screen_quad())
+            align_paint.paint_crop(painter, QRectF(rect.x, rect.y, rect.width, rect.height), self._screen_quad())
+            others = [self._face_box(face) for face in self._other_faces()]
+            for box in others:
+                align_paint.paint_face(painter, theme, box, OTHER_FACE)
             for name in HANDLES:
                 is_current = name == self._held or (name == self._current and self.hasFocus())
                 place = self.to_screen(getattr(self._points, name))
@@ -304,7 +314,9 @@ class AlignView(QWidget):
             align_paint.paint_note(painter, theme, head, said, WHAT_TO_DO, is_complaint)
             if self._quad is not None:
                 corners = [corner * self._scale for corner in self._quad]
-                align_paint.paint_preview(painter, theme, stage, self._picture, corners, ratio)
+                busy = [align_paint.polygon(self._screen_quad()).boundingRect(), *(each.adjusted(-8, 0, 8, 22) for each in others)]
+                box = align_paint.preview_rect(stage, busy)
+                align_paint.paint_preview(painter, theme, box, self._picture, corners, ratio)
 
 
 def _moved(points: FacePoints, names: tuple[str, ...], dx: float, dy: float) -> FacePoints:

@@ -31,7 +31,8 @@ QMenu::item:selected { background: $selected; }
 QMenu::item:disabled { color: $disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 8px; }
 QMenu::icon { padding-left: 8px; }
-QMenu::indicator { width: 12px; height: 12px; padding-left: 8px; }
+QMenu::indicator { width: 14px; height: 14px; padding-left: 8px; }
+QMenu::indicator:checked { image: url("$tick"); }
 
 QToolBar { background: $panel; border: 0; border-bottom: 1px solid $line; spacing: 8px; padding: 6px 12px; }
 QToolBar::separator { width: 1px; background: $line; margin: 4px 4px; }
@@ -61,6 +62,8 @@ QPushButton[role="quiet"]:focus, QToolButton[role="quiet"]:focus { border-color:
 QToolButton[role="quiet"]:checked { background: $pressed; }
 QToolButton[caption="true"] { color: $muted; font-size: 11px; padding: 1px 4px; }
 QToolButton[caption="true"]:hover { color: $text; }
+QToolButton[worded="true"] { padding: 5px 4px 5px 6px; }
+QToolButton[heading="true"] { padding: 1px 0 1px 4px; margin: 0; }
 QToolButton::menu-indicator { image: none; width: 0; }
 
 QComboBox {
@@ -152,6 +155,7 @@ def stylesheet(theme: Theme) -> str:
         "on_focus": on_focus(theme),
         "caret": _glyph("caret", theme),
         "check": _glyph("check", theme),
+        "tick": _glyph("tick", theme),
         "dot": _glyph("dot", theme),
     }
     return _TEMPLATE.substitute(asdict(theme) | derived)

@@ -13,7 +13,7 @@ from gui.widgets.columns import Columns
 from gui.widgets.slider_paint import paint_knob
 
 HEIGHT_PX = 112
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 24.0, 15.0, 16.0, 24.0
+_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 24.0, 18.0, 16.0, 24.0
 _AXIS_FONT_PX = 9
 
 
@@ -77,12 +77,12 @@ class AlphaCurve(Columns):
             if not self.column_count:
                 return
             points = self.points()
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             if self._alpha != 1.0:
                 scaled = self.points(self._alpha)
                 painter.setPen(QPen(self._line_brush(theme, 0.45), 1.2, Qt.PenStyle.DotLine))
                 painter.drawPath(smooth_path(scaled))
             painter.setPen(QPen(self._line_brush(theme, 1.0), 2.4))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawPath(smooth_path(points))
             self._paint_knobs(painter, theme, points)
 
@@ -120,12 +120,18 @@ class AlphaCurve(Columns):
         return (self.column_x(2 * index) + self.column_x(2 * index + 1)) / 2
 
     def _paint_knobs(self, painter: QPainter, theme: Theme, points: list[QPointF]) -> None:
-        diameter = 8.0 if not self.is_unfolded else 6.0
+        diameter = 6.0 if self.is_unfolded else 8.0
         for column, point in enumerate(points):
             is_current = self.hasFocus() and column == self.current
             grown = diameter + (2 if column == self._hovered else 0)
             paint_knob(
-                painter, theme, point, is_enabled=self.isEnabled(), has_focus=is_current, diameter_px=grown
+                painter,
+                theme,
+                point,
+                is_enabled=self.isEnabled(),
+                has_focus=is_current,
+                diameter_px=grown,
+                ring_px=1.0 if self.is_unfolded and not is_current else 2.0,
             )
 
 

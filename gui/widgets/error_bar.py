@@ -26,7 +26,7 @@ from gui.widgets.icon_button import IconButton
 
 INFO_TIMEOUT_S = 6.0
 MAX_MESSAGES = 20
-_DETAILS_PX = 120
+_DETAILS_PX = (44, 120)
 
 
 class Severity(StrEnum):
@@ -86,10 +86,9 @@ class ErrorBar(QFrame):
         self._close.clicked.connect(self.dismiss)
         self._details = QPlainTextEdit(self)
         self._details.setReadOnly(True)
-        self._details.setFixedHeight(_DETAILS_PX)
         self._details.setAccessibleName("Details")
         self._lay_out()
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.hide()
 
     def _lay_out(self) -> None:
@@ -202,6 +201,9 @@ class ErrorBar(QFrame):
         self._count.setVisible(bool(self._count.text()))
         self._more.setVisible(bool(message.details))
         self._details.setPlainText(message.details)
+        lines = message.details.count("\n") + 1
+        height = lines * self._details.fontMetrics().lineSpacing() + 16
+        self._details.setFixedHeight(min(_DETAILS_PX[1], max(_DETAILS_PX[0], height)))
         self._action.setText(message.action)
         self._action.setVisible(bool(message.action))
         self._second.setText(message.second_action)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.theme import current_theme, figures_font
 from gui.widgets.icon_button import IconButton
@@ -56,25 +56,31 @@ class JobCard(QFrame):
         self._use.clicked.connect(self._ask_to_use)
         self._use.hide()
         self._lay_out()
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.set_title(title)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(0)
-        buttons.addWidget(self._pause)
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self._title)
+        words.addWidget(self._bar)
+        words.addWidget(self._text)
+        words.addStretch(1)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(2)
         buttons.addWidget(self._close)
-        layout = QGridLayout(self)
-        layout.setContentsMargins(8, 8, 6, 8)
-        layout.setHorizontalSpacing(8)
-        layout.setVerticalSpacing(4)
-        layout.addWidget(self._thumb, 0, 0, 3, 1, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self._title, 0, 1)
-        layout.addLayout(buttons, 0, 2, Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self._bar, 1, 1, 1, 2)
-        layout.addWidget(self._text, 2, 1, 1, 2)
-        layout.addWidget(self._use, 3, 1, 1, 2)
-        layout.setColumnStretch(1, 1)
+        buttons.addWidget(self._pause)
+        buttons.addStretch(1)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self._thumb, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        row.addLayout(buttons)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 4, 8)
+        layout.setSpacing(6)
+        layout.addLayout(row)
+        layout.addWidget(self._use)
 
     @property
     def state(self) -> JobState:

@@ -24,7 +24,7 @@ from gui.widgets.hand import (
     key_step,
 )
 from gui.widgets.inline_edit import InlineEdit
-from gui.widgets.matrix_paint import CELL_PX, GAP_PX, GROUP_PX, HEADER_PX, NAME_PX, ROW_PX
+from gui.widgets.matrix_paint import CELL_PX, GAP_PX, GROUP_PX, HEADER_PX, ROW_PX
 from gui.widgets.slider_scale import shown
 
 STEP = 0.05
@@ -69,6 +69,7 @@ class LayerMatrix(HandWidget):
         self._columns: tuple[tuple[int, ...], ...] = ()
         self._is_unfolded = False
         self._current = (0, 0)
+        self._name_px = 0.0
         self._hovered = Place()
         self._drag: Drag | None = None
         self._press = QPointF()
@@ -78,6 +79,7 @@ class LayerMatrix(HandWidget):
         self.setMouseTracking(True)
         self.setAccessibleName("Mixing matrix")
         self.set_columns((4, 8, 16, 32, 64))
+        self.set_rows(())
 
     # --- what it holds ---------------------------------------------------------------------------------------------
 
@@ -112,6 +114,7 @@ class LayerMatrix(HandWidget):
         if self._drag is not None and self._has_moved and len(rows) == len(self._rows):
             return
         self._rows = tuple(rows)
+        self._name_px = matrix_paint.name_width([(row.name, row.icon is not None) for row in rows])
         self._current = (int(clamp(self._current[0], 0, max(0, len(rows) - 1))), self._current[1])
         self._hovered = Place()
         self.setFixedHeight(self.sizeHint().height())
@@ -179,10 +182,10 @@ class LayerMatrix(HandWidget):
         return QSize(160, self.sizeHint().height())
 
     def column_left(self, column: int) -> float:
-        return NAME_PX + column * self._pitch()
+        return self._name_px + column * self._pitch()
 
     def _pitch(self) -> float:
-        return (self.width() - NAME_PX + GAP_PX) / max(1, self.column_count)
+        return (self.width() - self._name_px + GAP_PX) / max(1, self.column_count)
 
     def cell_rect(self, row: int, column: int) -> QRectF:
         top = HEADER_PX + row * ROW_PX + (ROW_PX - CELL_PX) / 2
@@ -197,7 +200,7 @@ class LayerMatrix(HandWidget):
         return QRectF(left, 0, right - left, GROUP_PX)
 
     def name_rect(self, row: int) -> QRectF:
-        return QRectF(0, HEADER_PX + row * ROW_PX, NAME_PX - 6, ROW_PX)
+        return QRectF(0, HEADER_PX + row * ROW_PX, self._name_px - 6, ROW_PX)
 
     def remove_rect(self, row: int) -> QRectF:
         name = self.name_rect(row)
@@ -205,7 +208,7 @@ class LayerMatrix(HandWidget):
 
     def place_at(self, position: QPointF) -> Place:
         """What is there."""
-        column = int((position.x() - NAME_PX) // self._pitch()) if position.x() >= NAME_PX else None
+        column = int((position.x() - self._name_px) // self._pitch()) if position.x() >= self._name_px else None
         if column is not None and not column < self.column_count:
             return Place()
         if position.y() < GROUP_PX:
@@ -257,7 +260,7 @@ class LayerMatrix(HandWidget):
         value = self._drag.value_at(position.y(), is_fine(event))
         value = round(value / PAGE) * PAGE if is_snapping(event) else value
         value = round(value, 3 if is_fine(event) else 2)
-        reached = int(clamp((position.x() - NAME_PX) // self._pitch(), 0, self.column_count - 1))
+        reached = int(clamp((position.x() - self._name_px) // self._pitch(), 0, self.column_count - 1))
         low, high = sorted((column, reached))
         self._set_strengths(row, tuple(range(low, high + 1)), value)
         self._go_to(row, reached)
@@ -407,9 +410,11 @@ class LayerMatrix(HandWidget):
             for group, (name, _) in enumerate(self.groups()):
                 rect, is_lit = self.group_rect(group), lit.group == group
                 matrix_paint.paint_group(painter, theme, rect, name, is_lit=is_lit, is_enabled=is_enabled)
-            for column in range(self.column_count):
+            texts = [self._header_text(column) for column in range(self.column_count)]
+            painter.setFont(matrix_paint.header_font(texts, self._pitch()))
+            for column, text in enumerate(texts):
                 is_lit = lit.row is None and lit.column == column
-                rect, text = self.header_rect(column), self._header_text(column)
+                rect = self.header_rect(column)
                 matrix_paint.paint_header(painter, theme, rect, text, is_lit=is_lit, is_enabled=is_enabled)
             for row in range(len(self._rows)):
                 self._paint_row(painter, theme, row)
@@ -418,7 +423,9 @@ class LayerMatrix(HandWidget):
         """A resolution is written once over all its columns."""
         resolution = self.column_resolution(column)
         is_first = column == 0 or self.column_resolution(column - 1) != resolution
-        return str(resolution) if is_first else ""
+        if not is_first:
+            return ""
+        return f"{resolution // 1024}k" if resolution >= 1024 else str(resolution)
 
     def _paint_row(self, painter: QPainter, theme: Theme, row: int) -> None:
         source, lit, is_enabled = self._rows[row], self._hovered, self.isEnabled()

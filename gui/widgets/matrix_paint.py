@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from gui.icons import paint_icon
 from gui.theme import CAPTION_PX, Theme, body_font, caption_font, figures_font, mix
 
-NAME_PX = 72.0
+NAME_PX = (56.0, 96.0)
+"""How narrow and how wide the column of names may be."""
+
 CELL_PX = 13.0
 ROW_PX = 18.0
 GAP_PX = 3.0
@@ -29,12 +33,23 @@ def paint_group(painter: QPainter, theme: Theme, rect: QRectF, name: str, *, is_
 
 
 def paint_header(painter: QPainter, theme: Theme, rect: QRectF, text: str, *, is_lit: bool, is_enabled: bool) -> None:
-    painter.setFont(figures_font(CAPTION_PX))
+    """In the painter's font, see `header_font`."""
     painter.setPen(QColor((theme.focus if is_lit else theme.text) if is_enabled else theme.disabled))
-    metrics = QFontMetricsF(painter.font())
-    if metrics.horizontalAdvance(text) > rect.width() + GAP_PX:
-        painter.setFont(figures_font(CAPTION_PX - 2))
     painter.drawText(rect.adjusted(-4, 0, 4, 0), Qt.AlignmentFlag.AlignCenter, text)
+
+
+def header_font(texts: Sequence[str], pitch_px: float) -> QFont:
+    """The caption size where all the headers fit side by side, else a smaller one."""
+    font = figures_font(CAPTION_PX)
+    widest = max((QFontMetricsF(font).horizontalAdvance(text) for text in texts), default=0.0)
+    return font if widest + 3 <= pitch_px else figures_font(CAPTION_PX - 2)
+
+
+def name_width(names: Sequence[tuple[str, bool]]) -> float:
+    """The column that these names need, with a picture before those marked so."""
+    metrics = QFontMetricsF(caption_font())
+    widths = [metrics.horizontalAdvance(name) + (_ICON_PX + 5 if has_icon else 0) + 8 for name, has_icon in names]
+    return min(NAME_PX[1], max(NAME_PX[0], *widths)) if widths else NAME_PX[0]
 
 
 def paint_name(

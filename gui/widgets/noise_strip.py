@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -60,6 +60,7 @@ class NoiseStrip(Columns):
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             bar_color = mix(theme.panel, theme.muted, 0.55) if self.isEnabled() else QColor(theme.line)
+            neutral = round(self.value_y(1.0))
             for column in range(self.column_count):
                 place = self.bar_rect(column)
                 value = self.column_value(column)
@@ -67,6 +68,7 @@ class NoiseStrip(Columns):
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(mix(theme.panel, theme.sunken, 1.0))
                 painter.drawRoundedRect(place, 2, 2)
+                painter.fillRect(QRectF(place.left(), neutral, place.width(), 1), mix(theme.sunken, theme.muted, 0.5))
                 is_lit = self.isEnabled() and column == self._hovered
                 painter.setBrush(mix(bar_color.name(), theme.text, 0.25) if is_lit else bar_color)
                 painter.drawRoundedRect(QRectF(place.left(), top, place.width(), place.bottom() - top), 2, 2)
@@ -74,6 +76,3 @@ class NoiseStrip(Columns):
                     painter.setPen(QPen(QColor(theme.focus), 1.5))
                     painter.setBrush(Qt.BrushStyle.NoBrush)
                     painter.drawRoundedRect(place.adjusted(0.5, -1, -0.5, 1), 2, 2)
-            painter.setPen(QPen(mix(theme.panel, theme.muted, 0.45), 1))
-            neutral = round(self.value_y(1.0)) + 0.5
-            painter.drawLine(QPointF(0, neutral), QPointF(self.width(), neutral))

@@ -6,11 +6,12 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from gui.icons import icon, paint_icon
+from gui.icons import paint_icon
 from gui.theme import current_theme, heading_font
 from gui.widgets.icon_button import IconButton
 
 _FOLD_PX = 10
+_STYLE_ROOM_PX = 6
 
 
 class _Heading(QAbstractButton):
@@ -43,6 +44,13 @@ class _Heading(QAbstractButton):
                 width = painter.fontMetrics().horizontalAdvance(self.text())
                 box = QRect(width + 6, (self.height() - _FOLD_PX) // 2, _FOLD_PX, _FOLD_PX)
                 paint_icon(painter, box, "fold" if self.isChecked() else "unfold", color)
+
+
+class _Action(IconButton):
+    """Without the room that the style leaves round a tool button, so that it ends where the panel's content ends."""
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint() - QSize(_STYLE_ROOM_PX, 0)
 
 
 class Section(QWidget):
@@ -87,15 +95,13 @@ class Section(QWidget):
 
     def add_action(self, text: str, tooltip: str, *, icon_name: str | None = None) -> QToolButton:
         """A small button at the right of the heading, with words or, where `icon_name` is given, an icon."""
+        button = _Action(icon_name, tooltip, size_px=14, parent=self)
         if icon_name is not None:
-            button: QToolButton = IconButton(icon_name, tooltip, size_px=14, parent=self)
-            button.setIcon(icon(icon_name, color="muted"))
+            button.set_icon_name(icon_name, color="muted")
         else:
-            button = QToolButton(self)
             button.setText(text)
-            button.setToolTip(tooltip)
-            button.setProperty("role", "quiet")
             button.setProperty("caption", "true")
+        button.setProperty("heading", "true")
         button.setAccessibleName(text or tooltip)
         self._head.addWidget(button)
         return button

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from gui.theme import Theme, current_theme, mix
 from gui.widgets.arithmetic import evaluate
@@ -44,8 +44,7 @@ class SeedPad(HandWidget):
         self._has_moved = False
         self._edit = InlineEdit(self)
         self._edit.committed.connect(self._take_text)
-        self.setMinimumSize(64, 64)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setFixedSize(SIZE_PX, SIZE_PX)
         self.setAccessibleName("Seed pad")
 
     @property
@@ -61,9 +60,6 @@ class SeedPad(HandWidget):
         """Back to the seed itself, as the user would."""
         self._change(0.0, 0.0)
         self._gesture.end()
-
-    def sizeHint(self) -> QSize:
-        return QSize(SIZE_PX, SIZE_PX)
 
     def pad_rect(self) -> QRectF:
         """The square in which the dot's middle moves."""

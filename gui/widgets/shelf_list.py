@@ -31,6 +31,7 @@ from gui.widgets.item_model import ItemModel
 from gui.widgets.shelf_delegate import GridDelegate, RowDelegate, letter_rects
 
 ROW_PX = 45
+USUAL_WIDTH_PX = 188
 GRID_COLUMNS = 4
 _EMPTY_PX = 56
 
@@ -68,6 +69,7 @@ class ShelfList(QListView):
         self._hint = hint
         self._is_silent = False
         self._is_drop_target = False
+        self._has_width = False
         self._model = ItemModel(self)
         self.setModel(self._model)
         self.setItemDelegate(RowDelegate(self) if mode is ShelfMode.ROWS else GridDelegate(self))
@@ -144,7 +146,7 @@ class ShelfList(QListView):
 
     def cell_size(self) -> QSize:
         """What one item takes."""
-        width = max(1, self.viewport().width())
+        width = max(1, self.viewport().width()) if self._has_width else USUAL_WIDTH_PX
         if self._mode is ShelfMode.ROWS:
             return QSize(width, ROW_PX)
         # One pixel less than a quarter: a list that fits exactly wraps after three.
@@ -166,11 +168,12 @@ class ShelfList(QListView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._has_width = True
         if event.size().width() != event.oldSize().width():
             self._fit_height()
 
     def sizeHint(self) -> QSize:
-        return QSize(188, self.content_height() + 2)
+        return QSize(USUAL_WIDTH_PX, self.content_height() + 2)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.content_height() + 2)

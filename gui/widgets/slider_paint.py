@@ -12,7 +12,6 @@ from gui.theme import Theme, body_font, figures_font, mix
 
 TRACK_PX = 4.0
 KNOB_PX = 12.0
-_RING_PX = 2.0
 _CENTRE_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -85,9 +84,11 @@ def paint_knob(
     is_enabled: bool = True,
     has_focus: bool = False,
     diameter_px: float = KNOB_PX - 2,
+    ring_px: float = 2.0,
 ) -> None:
     """A bright dot; with focus it wears a ring."""
     radius = diameter_px / 2
-    painter.setPen(QPen(QColor(theme.focus if has_focus else theme.knob_edge), _RING_PX))
+    edge = (theme.focus if has_focus else theme.knob_edge) if is_enabled else theme.panel
+    painter.setPen(QPen(QColor(edge), ring_px))
     painter.setBrush(QColor(theme.knob if is_enabled else theme.disabled))
     painter.drawEllipse(centre, radius + 0.5, radius + 0.5)
