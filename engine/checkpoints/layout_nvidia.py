@@ -54,7 +54,8 @@ def nvidia_network(generator: PersistentObject) -> ForeignNetwork:
     _refuse_stylegan3(generator)
     _flatten(generator, "", tensors, attributes)
     options = _mapping_of(attributes[""].get("_init_kwargs", {}), "_init_kwargs")
-    nested = "synthesis_kwargs" in options or "in_features" not in attributes.get("mapping.fc0", {})
+    newer = "in_features" in attributes.get("mapping.fc0", {}) or not _SYNTHESIS_OPTIONS.isdisjoint(options)
+    nested = "synthesis_kwargs" in options or not newer
     _check_options(options, _OWN_OPTIONS if nested else _OWN_OPTIONS | _SYNTHESIS_OPTIONS, "Generator")
     mapping_options = _mapping_of(options.get("mapping_kwargs", {}), "mapping_kwargs")
     _check_options(mapping_options, _MAPPING_OPTIONS, "mapping")
@@ -141,9 +142,10 @@ def _flatten(
     for name, child in _children(module).items():
         if child is None:
             continue
+        full = f"{path}.{name}".lstrip(".")
         if not isinstance(child, PersistentObject):
-            raise CorruptModelError(f"The model's part {path:.80}.{name:.60} is not a network module.")
-        _flatten(child, f"{path}.{name}".lstrip("."), tensors, attributes)
+            raise CorruptModelError(f"The model's part {full:.120} is not a network module.")
+        _flatten(child, full, tensors, attributes)
 
 
 def _check_class(module: PersistentObject, path: str) -> None:
@@ -157,8 +159,9 @@ def _check_class(module: PersistentObject, path: str) -> None:
     else:
         role = "dense" if last == "affine" or path.startswith("mapping.") else "block"
     if module.class_name != _CLASSES[role]:
-        where = path or "The network"
-        raise UnsupportedModelError(f"{where:.80} is a {module.class_name:.60}, not StyleGAN2's {_CLASSES[role]}.")
+        whose = f"part {path:.80}" if path else "generator"
+        rule = f"in StyleGAN2 it is {_CLASSES[role]}"
+        raise UnsupportedModelError(f"The class of the model's {whose} is {module.class_name:.60}; {rule}.")
 
 
 def find_generator(root: dict[Any, Any]) -> PersistentObject | None:

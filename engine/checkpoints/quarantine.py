@@ -39,6 +39,8 @@ def _run(sha256: str) -> dict[str, object]:
             "message": "The model needs more memory than there is for reading it.",
             "hint": "Close other programs, or convert it on a larger machine.",
         }
+    except ImportError:
+        return {"error": "ModelError", "message": "The safe reader for model files did not start: a part is missing."}
     except OSError as error:
         return {"error": "StorageError", "message": f"The converted model could not be written: {error.strerror}."}
     except Exception as error:  # noqa: BLE001 - the last line: whatever a file provokes, the user gets a sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from engine.checkpoints.deduce import ParsedNetwork
@@ -22,21 +23,24 @@ def read_network(data: memoryview) -> ParsedNetwork:
     Raises:
         ModelError: it is not a network that Graft runs.
     """
-    parsed = understand(parse(data))
+    budget = Budget.for_file(len(data))
+    parsed = understand(parse(data, budget))
     total = sum(4 * math.prod(tensor.shape) for tensor in parsed.tensors.values())
     if total > 4 * len(data) + (64 << 20):
         raise CorruptModelError(f"The network unpacks to {total:,} bytes from a file of {len(data):,}.")
-    return parsed
+    if not budget.ignored:
+        return parsed
+    names = ", ".join(sorted(budget.ignored)[:5])
+    return replace(parsed, warnings=(*parsed.warnings, f"Ignored in the file, as no part of the network: {names}."))
 
 
-def parse(data: memoryview) -> Any:
+def parse(data: memoryview, budget: Budget) -> Any:
     """Records and plain containers of a file of any known kind.
 
     Raises:
         ModelError
     """
     kind = sniff(bytes(data[:HEAD_BYTES]), len(data))
-    budget = Budget.for_file(len(data))
     if kind is FileKind.TORCH_ZIP:
         return read_torch_zip(data, budget)
     if kind is FileKind.LEGACY_TORCH:

@@ -77,6 +77,8 @@ def parse_header(raw: bytes, file_size: int) -> Header:
     Raises:
         CorruptModelError, UnsupportedModelError: it breaks a rule of the format, or of ours.
     """
+    if raw.count(b"{") > 4 * MAX_TENSORS:  # before the time is spent on reading them
+        raise CorruptModelError(f"The file announces too many tensors; {MAX_TENSORS:,} are the limit.")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -37,17 +37,17 @@ _ARCHIVES = {
     b"(\xb5/\xfd": "Zstandard archive",
 }
 _OTHERS = {
-    b"%PDF": "PDF document",
-    b"\x89HDF": "HDF5 file (Keras or Matlab)",
-    b"GGUF": "GGUF language model",
-    b"\x7fELF": "program",
-    b"MZ": "program",
-    b"\xcf\xfa\xed\xfe": "program",
-    b"SQLite format 3": "database",
-    b"OggS": "sound or video file",
-    b"\x1aE\xdf\xa3": "video file",
-    b"#!": "script",
-    b"MATLAB": "Matlab file",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 file (Keras or Matlab)",
+    b"GGUF": "a GGUF language model",
+    b"\x7fELF": "a program",
+    b"MZ": "a program",
+    b"\xcf\xfa\xed\xfe": "a program",
+    b"SQLite format 3": "a database",
+    b"OggS": "a sound or video file",
+    b"\x1aE\xdf\xa3": "a video file",
+    b"#!": "a script",
+    b"MATLAB": "a Matlab file",
 }
 _PICTURE_HINT = "Open pictures as portraits."
 _TEXT_HINT = "Drop the model file itself: .pkl, .pt, .pth or .safetensors."
@@ -71,7 +71,7 @@ def sniff(head: bytes, size: int) -> FileKind:
         return FileKind.TORCH_ZIP
     if is_legacy_stream(memoryview(head)):
         return FileKind.LEGACY_TORCH
-    if _is_safetensors(head, size):
+    if _is_safetensors(head):
         return FileKind.SAFETENSORS
     if head[:1] == b"\x80":
         return FileKind.PICKLE
@@ -93,11 +93,9 @@ def _other_zip(head: bytes) -> str:
     return ""
 
 
-def _is_safetensors(head: bytes, size: int) -> bool:
-    if len(head) < 9:
-        return False
-    length = int.from_bytes(head[:8], "little")
-    return head[8:9] == b"{" and 2 <= length <= size
+def _is_safetensors(head: bytes) -> bool:
+    """A length that fits 32 bits, though perhaps not the file (it may be cut short), and a brace."""
+    return head[8:9] == b"{" and head[4:8] == bytes(4)
 
 
 def _known(head: bytes, size: int) -> ModelError | None:
@@ -116,7 +114,7 @@ def _known_text(head: bytes, size: int) -> ModelError | None:
             "The file is a git-lfs pointer: a note of where the model is, not the model.",
             "Run `git lfs pull`, or download the file itself.",
         )
-    if text.startswith((b"<?xml", b"<svg", b"<")):
+    if text.startswith(b"<") and b"\0" not in text:
         return UnsupportedModelError("The file is an XML document, not a model.", _TEXT_HINT)
     if text[:1] in (b"{", b"["):
         return UnsupportedModelError("The file is a JSON text, not a model.", _TEXT_HINT)
@@ -138,7 +136,7 @@ def _known_binary(head: bytes, size: int) -> ModelError | None:
             return UnsupportedModelError(f"The file is a {what}.", "Unpack it and open what is inside.")
     for magic, what in _OTHERS.items():
         if head.startswith(magic):
-            return UnsupportedModelError(f"The file is a {what}, not a StyleGAN network.", _TEXT_HINT)
+            return UnsupportedModelError(f"The file is {what}, not a StyleGAN network.", _TEXT_HINT)
     if head[:4] in (b"PK\x05\x06", b"PK\x07\x08"):
         return UnsafeModelError("The file is an empty or split zip archive, not a model.")
     if head[:1] == b"\x08" and any(name in head[:200] for name in (b"pytorch", b"onnx", b"tf2onnx", b"keras")):
