@@ -97,7 +97,7 @@ class Library:
         Args:
             path: Graft safetensors file to read.
             sha256: Of the file that the user gave.
-            source: That file, when it is another than `path`.
+            source: That file, when it is another than `path`; without it, `path` must have that hash.
             note: Lineage and licence, plain JSON.
 
         Returns:
@@ -161,11 +161,11 @@ class Library:
         The converted file, else the user's own if its content is still the same, else a file with that content in a
         folder where other models came from.
         """
-        row = self._row("SELECT path, source, source_size, embedded FROM models WHERE sha256 = ?", sha256)
+        row = self._row("SELECT path, source, source_size FROM models WHERE sha256 = ?", sha256)
         if row is None:
             return None
-        path, source, size, embedded = Path(row[0]), row[1], row[2], row[3]
-        if path.is_file() and (source or not embedded or self.hash_of(path) == sha256):
+        path, source, size = Path(row[0]), row[1], row[2]
+        if path.is_file() and (source or self.hash_of(path) == sha256):  # a conversion has another hash
             return path
         for candidate in self._candidates(source, size):
             if self.hash_of(candidate) == sha256:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from engine.atomic import storage_error, write_atomic
+from engine.atomic import remove_leftovers, storage_error, write_atomic
 from engine.errors import EngineError, RecipeError, RecipeFormatError
 from engine.export.embedded import open_plain_file
 from engine.history import HistoryEntry
@@ -91,6 +91,7 @@ def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> No
         for key in sorted(_array_keys(kept, latents)):
             archive.writestr(zipfile.ZipInfo(_member_name(key)), store.export_bytes(key))
     write_atomic(path, content.getbuffer())
+    remove_leftovers(path.parent)
 
 
 def open_session(path: Path, store: ArrayStore) -> SessionDocument:

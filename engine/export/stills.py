@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
-from engine.atomic import write_atomic
+from engine.atomic import remove_leftovers, write_atomic
 from engine.errors import StorageError
 from engine.export.embedded import XMP_TAG, png_text_chunk, with_jpeg_recipe, xmp_packet
 from engine.recipe import ArrayStore, make_recipe, recipe_to_json
 from engine.state import EditState, View
 
 STILL_SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
+ICC_TAG = 34675
 JPEG_QUALITY = 95
 MAX_WEBP_PX = 16_383
 MAX_JPEG_PX = 65_500
@@ -59,24 +60,34 @@ def write_still(
     suffix = still_suffix(path)
     recipe_json = recipe_to_json(make_recipe(state, view, store, device=device, dtype=dtype))
     write_atomic(path, encoded_still(image, suffix, recipe_json))
+    remove_leftovers(path.parent)
 
 
-def encoded_still(image: NDArray[np.uint8], suffix: str, recipe_json: str) -> bytes:
-    """The bytes of a picture file. `image` is ``[H, W, 3]``; `suffix` one of `STILL_SUFFIXES`."""
+def encoded_still(image: NDArray[np.uint8], suffix: str, recipe_json: str | None = None) -> bytes:
+    """The bytes of a picture file, with or without a recipe.
+
+    Args:
+        image: ``[H, W, 3]``, red first.
+        suffix: One of `STILL_SUFFIXES`.
+
+    Raises:
+        StorageError: the picture is too large for the format.
+    """
     picture = Image.fromarray(np.ascontiguousarray(image))
+    xmp = None if recipe_json is None else xmp_packet(recipe_json)
     match suffix:
         case ".png":
-            return _encoded_png(picture, recipe_json)
+            return _saved(picture, "PNG", pnginfo=_png_chunks(recipe_json))
         case ".tif" | ".tiff":
-            return _saved(picture, "TIFF", compression="tiff_adobe_deflate", tiffinfo=_tiff_tags(recipe_json))
+            tags = {ICC_TAG: srgb_icc()} if xmp is None else {ICC_TAG: srgb_icc(), XMP_TAG: xmp}
+            return _saved(picture, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
         case ".webp":
             _check_size(picture, "WebP", MAX_WEBP_PX)
-            xmp = xmp_packet(recipe_json)
-            return _saved(picture, "WEBP", lossless=True, method=4, xmp=xmp, icc_profile=srgb_icc())
+            return _saved(picture, "WEBP", lossless=True, method=4, xmp=xmp or b"", icc_profile=srgb_icc())
         case _:
             _check_size(picture, "JPEG", MAX_JPEG_PX)
             plain = _saved(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=srgb_icc())
-            return with_jpeg_recipe(plain, recipe_json)
+            return plain if recipe_json is None else with_jpeg_recipe(plain, recipe_json)
 
 
 def srgb_icc() -> bytes:
@@ -86,15 +97,12 @@ def srgb_icc() -> bytes:
     return bytes(profile)
 
 
-def _encoded_png(picture: Image.Image, recipe_json: str) -> bytes:
+def _png_chunks(recipe_json: str | None) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", b"\0")  # perceptual intent
-    chunks.add(b"iTXt", png_text_chunk(recipe_json))
-    return _saved(picture, "PNG", pnginfo=chunks)
-
-
-def _tiff_tags(recipe_json: str) -> dict[int, bytes]:
-    return {XMP_TAG: xmp_packet(recipe_json), 34675: srgb_icc()}
+    if recipe_json is not None:
+        chunks.add(b"iTXt", png_text_chunk(recipe_json))
+    return chunks
 
 
 def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:

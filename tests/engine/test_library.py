@@ -80,7 +80,7 @@ def test_that_a_model_is_on_the_shelf_after_a_restart(library: Library, tmp_path
 def test_that_adding_a_model_again_changes_its_files_and_not_its_name(library: Library, tmp_path: Path) -> None:
     ref, converted, _ = add(library, tmp_path, "portrait")
     elsewhere = converted.rename(tmp_path / "other.safetensors")
-    assert library.add_model(elsewhere, ref.sha256, "another name", DESCRIPTOR) == ref
+    assert library.add_model(elsewhere, ref.sha256, "another name", DESCRIPTOR, source=elsewhere) == ref
     assert library.locate(ref.sha256) == elsewhere
     assert len(library.models()) == 1
 
@@ -133,6 +133,17 @@ def test_that_a_file_that_was_exchanged_is_not_taken_for_the_model(library: Libr
     converted.unlink()
     source.write_bytes(b"P" + source.read_bytes()[1:])  # as long as before
     assert library.locate(ref.sha256) is None
+
+
+def test_that_a_model_file_of_ours_that_was_overwritten_is_not_taken_for_the_old_one(
+    library: Library, tmp_path: Path
+) -> None:
+    path, sha256 = make_file(tmp_path / "mixed.safetensors", b"first blend")
+    library.add_model(path, sha256, "mixed", DESCRIPTOR)
+    assert library.locate(sha256) == path
+    path.write_bytes(b"other blend")
+    os.utime(path, ns=(1, 1))
+    assert library.locate(sha256) is None
 
 
 def test_that_a_missing_model_can_be_located_by_its_hash_only(library: Library, tmp_path: Path) -> None:

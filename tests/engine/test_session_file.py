@@ -92,6 +92,13 @@ def test_that_a_failing_save_leaves_the_older_session(saved: Path, monkeypatch: 
     assert saved.read_bytes() == before
 
 
+def test_that_a_save_clears_away_what_a_killed_save_left(saved: Path) -> None:
+    left = saved.with_name(".evening.graft.0123456789ab.graft-tmp")
+    left.write_bytes(b"half")
+    save_session(saved, SessionDocument((HistoryEntry(EditState()),), 0), LatentStore())
+    assert [path.name for path in saved.parent.iterdir()] == ["evening.graft"]
+
+
 def rebuilt(path: Path, changes: dict[str, bytes | None]) -> Path:
     """The archive again with members added, replaced or (None) dropped."""
     with zipfile.ZipFile(path) as archive:

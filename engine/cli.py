@@ -1,0 +1,435 @@
+"""The command line: every verb runs the same engine as the window, without one.
+
+Exit status: 0 done, 1 an expected failure (one line on stderr), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+from typer.core import TyperGroup
+
+from engine.atomic import CHUNK_BYTES, storage_error, write_atomic
+from engine.cli_options import (
+    Alpha,
+    ClassIndex,
+    Cutoff,
+    Device,
+    LatentFile,
+    Level,
+    ModelA,
+    ModelB,
+    NoiseKind,
+    NoiseSeed,
+    NoiseStrength,
+    Out,
+    Psi,
+    Seed,
+    SizePx,
+    SwapResolution,
+    Which,
+    Width,
+)
+from engine.cli_values import changed_state, choose_face, face_from_options, parse_seeds, parse_swaps
+from engine.console import Progress, complain, note
+from engine.device import prepare_process
+from engine.errors import StorageError
+from engine.messages import InvertPortrait, LatentSpaceChoice, OpenPortrait, PortraitInverted, PortraitOpened
+from engine.recipe import make_recipe, recipe_to_json
+from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
+
+if TYPE_CHECKING:
+    from engine.headless import Headless
+
+OpenWindow: TypeAlias = Callable[[Sequence[str]], int]
+
+MAX_SHEET_PICTURES = 400
+DEFAULT_SWAP = 32
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+ABOUT = """Graft, a darkroom for StyleGANs, without its window.
+
+Every verb runs the same engine as the window. `python main.py` alone opens the window; `python main.py VERB --help`
+tells more about a verb.
+
+A MODEL is a file (.pkl, .pt, .safetensors), the name of a model in your library, or the first digits of its SHA-256.
+Two small models come with Graft: portrait and toon. A model file from a stranger never runs code here.
+
+\b
+Examples:
+  python main.py inspect model.pkl
+  python main.py render --seed 7 --out seven.png
+  python main.py render seven.png --out again.png
+  python main.py blend ffhq.pkl toon.pkl --swap-resolution 32 -o mixed.safetensors
+  python main.py invert photo.jpg --model portrait -o found.png
+
+\b
+Exit status:
+  0 done, 1 it failed for a reason given in one line on stderr, 2 wrong usage, 130 interrupted.
+
+\b
+Environment:
+  GRAFT_HOME   a folder for library, settings and cache, instead of the system's usual ones
+  GRAFT_DEBUG  1 shows the traceback of a failure
+"""
+
+
+class _Verbs(TyperGroup):
+    """Turns failures into one line and an exit status, for all verbs alike."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, _USAGE_ERROR):
+            raise
+        except KeyboardInterrupt:
+            note("interrupted.")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the user gets one line
+            complain(failure)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    help=ABOUT,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def run(arguments: Sequence[str], open_window: OpenWindow) -> None:
+    """Do what the arguments say and exit the process.
+
+    Args:
+        open_window: Opens the window with these files and returns an exit status when it is closed.
+    """
+    prepare_process()
+    logging.getLogger().addHandler(logging.NullHandler())  # failures are told in one line; see `complain`
+    app(list(arguments), prog_name="python main.py", obj=open_window)
+
+
+# --- what verbs have in common --------------------------------------------------------------------------------------
+
+@contextmanager
+def _engine(device: str | None) -> Iterator[Headless]:
+    from engine.headless import open_headless
+
+    progress = Progress()
+    with open_headless(device or "auto", report=progress) as engine:
+        try:
+            yield engine
+        finally:
+            progress.done()
+        for text in dict.fromkeys(engine.notes):  # after a failure, its line stands alone
+            note(text)
+
+
+# --- verbs ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model, a picture with a recipe, or a session.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Tell what a file is.
+
+    For a model its sizes and layers, for a picture the recipe in it, for a session what it shows. Nothing in the file
+    is run.
+
+    \b
+    Examples:
+      python main.py inspect model.pkl
+      python main.py inspect seven.png --json
+    """
+    from engine.inspection import inspect_file
+
+    found = inspect_file(file)
+    typer.echo(json.dumps(found.facts, indent=2) if as_json else found.text)
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model of any kind that Graft reads.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="Where the converted model goes.")],
+) -> None:
+    """Convert a model into Graft's open format.
+
+    That is safetensors, with everything about the network in its metadata. Nothing in the file is run.
+
+    \b
+    Example:
+      python main.py convert ffhq.pkl ffhq.safetensors
+    """
+    from engine.checkpoints.convert import open_checkpoint
+
+    _must_be_safetensors(out)
+    opened = open_checkpoint(file)
+    for warning in opened.warnings:
+        note(warning)
+    try:
+        with open(opened.safetensors_path, "rb") as converted:
+            size = write_atomic(out, iter(lambda: converted.read(CHUNK_BYTES), b""))
+    except OSError as error:
+        raise storage_error("read the converted model", error) from error
+    typer.echo(f"Wrote {out} ({size / 1e6:.1f} MB)")
+
+
+@app.command()
+def render(
+    out: Out,
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="A picture that Graft exported, or a recipe in JSON.")
+    ] = None,
+    model: ModelA = None,
+    model_b: ModelB = None,
+    seed: Seed = None,
+    latent: LatentFile = None,
+    psi: Psi = None,
+    cutoff: Cutoff = None,
+    swap_resolution: SwapResolution = None,
+    level: Level = None,
+    width: Width = None,
+    alpha: Alpha = None,
+    noise: NoiseKind = None,
+    noise_strength: NoiseStrength = None,
+    noise_seed: NoiseSeed = None,
+    class_index: ClassIndex = None,
+    view: Which = None,
+    size: SizePx = None,
+    device: Device = None,
+) -> None:
+    """Render one picture, with its recipe inside.
+
+    At full size, in float32. With a RECIPE, exactly that picture comes back: the same pixels on the same device.
+    Without one, the embedded pair is blended. Options change what the recipe or the pair says; with --model alone
+    nothing is blended.
+
+    \b
+    Examples:
+      python main.py render --seed 7 --psi 0.7 --out seven.png
+      python main.py render seven.png --out again.png
+      python main.py render seven.png --alpha 0.3 --view blend --out softer.png
+      python main.py render --model ffhq.pkl --model-b toon.pkl --swap-resolution 32 --seed 3 -o three.tif
+    """
+    from engine.export.stills import still_suffix
+    from engine.headless import device_for
+    from engine.latent_file import read_latent
+
+    still_suffix(out)
+    found, chosen, remark = device_for(recipe, device)
+    if remark:
+        note(remark)
+    with _engine(chosen) as engine:
+        if found is not None:
+            state = engine.state_of(found)
+        else:
+            state = engine.default_state() if model is None else EditState()
+        state = changed_state(
+            state,
+            model_a=None if model is None else engine.model(model),
+            model_b=None if model_b is None else engine.model(model_b),
+            latent=None if latent is None else read_latent(latent, engine.store),
+            seed=seed,
+            psi=psi,
+            cutoff=cutoff,
+            class_index=class_index,
+            blend={"swap_resolution": swap_resolution, "level": level, "width": width, "alpha": alpha},
+            noise={"mode": noise, "strength": noise_strength, "seed": noise_seed},
+        )
+        shown = view or (found.view if found is not None else View.BLEND)
+        image = engine.render(state, shown, size)
+        engine.export(out, image, state, shown)
+        _say_written(out, image.shape[1], image.shape[0], engine.device)
+
+
+@app.command()
+def blend(
+    low: Annotated[str, typer.Argument(metavar="A", help="Gives the low resolutions: structure.")],
+    high: Annotated[str, typer.Argument(metavar="B", help="Gives the high ones: rendering.")],
+    out: Out,
+    swap_resolution: Annotated[
+        int | None,
+        typer.Option(metavar="PX", help="Blocks up to this size come from A.", show_default="32, or half the picture"),
+    ] = None,
+    level: Annotated[int, typer.Option(min=0, max=1, help="Swap before (0) or within (1) the next block.")] = 0,
+    width: Annotated[float, typer.Option(min=0.0, metavar="LAYERS", help="Width of a soft transition.")] = 0.0,
+    alpha: Alpha = None,
+) -> None:
+    """Blend two models into a new one.
+
+    Layer swapping as in Pinkney & Adler 2020. The models should be relatives: one fine-tuned from the other. For
+    strangers it works, and looks it; a note says how far apart they are.
+
+    \b
+    Example:
+      python main.py blend ffhq.pkl toon.pkl --swap-resolution 32 -o toonified.safetensors
+    """
+    _must_be_safetensors(out)
+    with _engine("cpu") as engine:
+        from engine.blending import blend_networks
+        from engine.weight_distance import weight_distance
+
+        a, b = engine.network(low), engine.network(high)
+        if swap_resolution is None:
+            swap_resolution = min(DEFAULT_SWAP, a.descriptor.img_resolution // 2)
+        blend_networks(a, b, swap_resolution, level, width, alpha).save(out)
+        if warning := weight_distance(a, b).warning:
+            engine.notes.append(warning)
+    typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def invert(
+    portrait: Annotated[Path, typer.Argument(metavar="PORTRAIT", help="A photo: JPEG, PNG, WebP, HEIC, TIFF.")],
+    out: Out,
+    model: Annotated[str, typer.Option(metavar="MODEL", help="The model that shall show it.")] = "portrait",
+    eyes: Annotated[
+        str | None, typer.Option(metavar="X,Y,X,Y", help="The pupils, in pixels of the upright photo.")
+    ] = None,
+    mouth: Annotated[str | None, typer.Option(metavar="X,Y", help="The middle of the mouth.")] = None,
+    face: Annotated[int, typer.Option(min=1, help="Which face, when several are found: 1 is the largest.")] = 1,
+    space: Annotated[LatentSpaceChoice, typer.Option(help="w+ is closer, w is easier to edit.")] = (
+        LatentSpaceChoice.W_PLUS
+    ),
+    steps: Annotated[int, typer.Option(min=1, max=5000, help="More is closer and slower.")] = 300,
+    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Fit the noise maps too.")] = True,
+    device: Device = None,
+) -> None:
+    """Find the latent of a model that shows a portrait.
+
+    The face is found by itself, or put it between --eyes and --mouth. OUT decides what is written: a picture (.png,
+    .tif, .webp, .jpg) with the latent in its recipe, a .json recipe, or the latent alone (.safetensors).
+
+    \b
+    Examples:
+      python main.py invert photo.jpg -o found.png
+      python main.py render found.png --model-b toon --alpha 0.8 -o toonified.png
+      python main.py invert photo.jpg --eyes 310,402,415,398 --mouth 365,510 --space w -o found.safetensors
+    """
+    from engine.export.stills import still_suffix
+    from engine.latent_file import write_latent
+
+    kind = out.suffix.lower()
+    if kind not in (".json", ".safetensors"):
+        still_suffix(out)
+    points = face_from_options(eyes, mouth)
+    with _engine(device) as engine:
+        ref = engine.model(model)
+        if points is None:
+            opened = engine.run(OpenPortrait(portrait))
+            assert isinstance(opened, PortraitOpened)
+            points, remark = choose_face(opened, face)
+            engine.notes.extend([*opened.notes, *([remark] if remark else [])])
+        result = engine.run(
+            InvertPortrait(portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise)
+        )
+        assert isinstance(result, PortraitInverted)
+        state = EditState(model_a=ref, latent=result.latent)
+        if kind == ".safetensors":
+            write_latent(out, result.latent, ref, engine.store)
+        elif kind == ".json":
+            made = make_recipe(state, View.BLEND, engine.store, device=engine.device, dtype=engine.dtype)
+            write_atomic(out, recipe_to_json(made).encode())
+        else:
+            engine.export(out, engine.render(state), state)
+    typer.echo(
+        f"Wrote {out} after {result.steps} steps in {result.elapsed_s:.1f} s: pixel distance"
+        f" {result.pixel_distance:.4f}, {result.perceptual_name} {result.perceptual_distance:.4f}"
+    )
+
+
+@app.command()
+def sheet(
+    low: Annotated[str, typer.Argument(metavar="A", help="Gives the low resolutions.")],
+    high: Annotated[str, typer.Argument(metavar="B", help="Gives the high ones.")],
+    out: Out,
+    seeds: Annotated[str, typer.Option(metavar="LIST", help="Rows: numbers and ranges, such as 1,4,8-12.")] = "0-4",
+    swaps: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Columns: swap resolutions, such as 32,16,8; by default all.")
+    ] = None,
+    psi: Psi = None,
+    cell: Annotated[int, typer.Option(min=0, max=2048, metavar="PX", help="Edge of a picture; 0 chooses.")] = 0,
+    device: Device = None,
+) -> None:
+    """Draw seeds down and swap resolutions across, on one sheet.
+
+    The figure of the layer-swapping paper, with A at the left and B at the right.
+
+    \b
+    Example:
+      python main.py sheet portrait toon --seeds 1-6 -o sheet.png
+    """
+    from engine.export.sheets import compose_sheet, write_sheet
+    from engine.export.stills import still_suffix
+
+    still_suffix(out)
+    rows = parse_seeds(seeds)
+    with _engine(device) as engine:
+        base = EditState(model_a=engine.model(low), model_b=engine.model(high))
+        base = base if psi is None else with_truncation(base, psi)
+        columns = parse_swaps(swaps, engine.resolutions(base))
+        if len(rows) * (len(columns) + 2) > MAX_SHEET_PICTURES:
+            raise typer.BadParameter(f"that is more than {MAX_SHEET_PICTURES} pictures on one sheet.")
+        images = []
+        for done, seed in enumerate(rows):
+            engine.report("Rendering", done / len(rows))
+            state = with_seed(base, seed)
+            blends = [engine.render(with_swap_resolution(state, swap)) for swap in columns]
+            images.append([engine.render(state, View.A), *blends, engine.render(state, View.B)])
+        heads = ["A", *(f"swap {swap}" for swap in columns), "B"]
+        names = [model.name for model in (base.model_a, base.model_b) if model is not None]
+        drawn = compose_sheet(
+            images,
+            heads,
+            [f"seed {seed}" for seed in rows],
+            title=f"A {names[0]}, B {names[1]}, psi {base.truncation_psi:g}",
+            cell_px=cell,
+        )
+        write_sheet(out, drawn)
+        _say_written(out, drawn.shape[1], drawn.shape[0], engine.device)
+
+
+@app.command("open", context_settings={"ignore_unknown_options": True})
+def open_files(
+    ctx: typer.Context,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Models, portraits, recipes, sessions.")
+    ] = None,
+) -> None:
+    """Open the window, with these files in it.
+
+    \b
+    Example:
+      python main.py open model.pkl photo.jpg
+    """
+    open_window: OpenWindow = ctx.obj
+    raise typer.Exit(open_window(files or []))
+
+
+app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
+
+
+def _must_be_safetensors(out: Path) -> None:
+    if out.suffix.lower() != ".safetensors":
+        hint = "End its name in .safetensors."
+        raise StorageError(f"Graft writes models as .safetensors; “{out.name:.60}” ends otherwise.", hint)
+
+
+def _say_written(out: Path, width: int, height: int, device: str) -> None:
+    typer.echo(f"Wrote {out} ({width} x {height} px, {device})")

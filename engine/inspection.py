@@ -1,0 +1,132 @@
+"""What a file is, in words and as JSON: models, recipes, sessions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
+from engine.descriptor import LayerKind, NetworkDescriptor
+from engine.export.embedded import find_recipe
+from engine.families import describe
+from engine.framing import FramingKind
+from engine.latents import LatentStore
+from engine.network_tensors import FREE_SHAPE, expected_tensors
+from engine.recipe import Recipe
+from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session
+from engine.state import EditState, ModelRef, SeedLatent
+from engine.state_json import state_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Attributes:
+    facts: For programs: JSON-ready.
+    text: For people: several lines.
+    """
+
+    facts: dict[str, Any]
+    text: str
+
+
+def inspect_file(path: Path) -> Inspection:
+    """Find out what a file is, running nothing that is in it.
+
+    Raises:
+        EngineError: it is nothing that Graft knows, or damaged.
+    """
+    if path.suffix.lower() == SESSION_SUFFIX:
+        return _of_session(path, open_session(path, LatentStore()))
+    recipe = find_recipe(path) if path.suffix.lower() not in (".pkl", ".pt", ".pth", ".ckpt") else None
+    return _of_recipe(path, recipe) if recipe is not None else _of_model(path, open_checkpoint(path))
+
+
+def _of_model(path: Path, opened: OpenedCheckpoint) -> Inspection:
+    metadata = opened.metadata
+    descriptor = describe(metadata.network, metadata.framing)
+    facts = {
+        "kind": "model",
+        "file": path.name,
+        "sha256": opened.sha256,
+        "layout": metadata.source.layout,
+        **asdict(descriptor),
+        "lineage": list(metadata.lineage),
+        "warnings": list(metadata.warnings),
+    }
+    return Inspection(facts, "\n".join(_model_lines(path, opened, descriptor)))
+
+
+def _model_lines(path: Path, opened: OpenedCheckpoint, network: NetworkDescriptor) -> Iterator[str]:
+    trained = {name: shape for name, shape in expected_tensors(opened.config).items() if "noise_const" not in name}
+    values = sum(math.prod(shape) for shape in trained.values() if shape != FREE_SHAPE)
+    framing = network.framing
+    faces = "as FFHQ" if framing.kind is FramingKind.FFHQ else (
+        f"pupils at {framing.eye_y:.0%} of the height, {framing.eye_distance:.1%} of the width apart"
+    )  # fmt: skip
+    yield f"{path.name}: a generator"
+    yield f"  family       {network.family}, {network.architecture} architecture"
+    yield f"  picture      {network.img_resolution} x {network.img_resolution} px, {network.img_channels} channels"
+    yield f"  latents      z of {network.z_dim}, w of {network.w_dim}, {network.num_ws} rows of ws"
+    yield f"  classes      {network.c_dim or 'none'}"
+    yield f"  parameters   {values / 1e6:.1f} million"
+    yield f"  faces        {faces}"
+    yield f"  read from    {opened.metadata.source.layout or 'unknown'}"
+    yield f"  SHA-256      {opened.sha256}"
+    for step in opened.metadata.lineage:
+        yield f"  lineage      {json.dumps(step)[:90]}"
+    for warning in opened.metadata.warnings:
+        yield f"  note         {warning}"
+    yield "  layers       resolution  channels  layers"
+    for resolution in network.resolutions:
+        here = [layer for layer in network.layers if layer.resolution == resolution]
+        channels = next(layer.channels for layer in reversed(here) if layer.kind is not LayerKind.TORGB)
+        names = " ".join(layer.name.partition(".")[2] for layer in here)
+        yield f"               {resolution:>10}  {channels:>8}  {names}"
+
+
+def _of_recipe(path: Path, recipe: Recipe) -> Inspection:
+    facts = {
+        "kind": "recipe",
+        "file": path.name,
+        "view": recipe.view.value,
+        "state": state_to_json(recipe.state),
+        "render": asdict(recipe.render),
+        "arrays": {key: len(content) for key, content in recipe.arrays.items()},
+    }
+    lines = [f"{path.name}: a recipe, view “{recipe.view.value}”", *_state_lines(recipe.state)]
+    made_on = f"{recipe.render.device}, {recipe.render.dtype}, torch {recipe.render.torch or 'unknown'}"
+    return Inspection(facts, "\n".join([*lines, f"  rendered on  {made_on}"]))
+
+
+def _of_session(path: Path, document: SessionDocument) -> Inspection:
+    state = document.entries[document.index].state
+    facts = {
+        "kind": "session",
+        "file": path.name,
+        "steps": len(document.entries),
+        "index": document.index,
+        "latents": [asdict(latent) for latent in document.latents],
+        "state": state_to_json(state),
+    }
+    head = f"{path.name}: a session of {len(document.entries)} steps and {len(document.latents)} portraits"
+    return Inspection(facts, "\n".join([head, *_state_lines(state)]))
+
+
+def _state_lines(state: EditState) -> Iterator[str]:
+    def named(model: ModelRef | None) -> str:
+        return "none" if model is None else f"{model.name} ({model.sha256[:12]})"
+
+    latent, blend = state.latent, state.blend
+    shown = f"seed {latent.seed}" if isinstance(latent, SeedLatent) else f"portrait {latent.key[:12]}"
+    yield f"  model A      {named(state.model_a)}"
+    yield f"  model B      {named(state.model_b)}"
+    yield f"  latent       {shown}, psi {state.truncation_psi:g}"
+    swap = "curve drawn by hand" if blend.curve is not None else f"swap resolution {blend.swap_resolution}"
+    yield f"  blend        {swap}, alpha {blend.alpha:g}"
+    yield f"  noise        {state.noise.mode.value}, strength {state.noise.strength:g}"
+    if state.mix:
+        yield f"  style mixing {len(state.mix)} sources"
