@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.nets.activations import bias_act
 from engine.nets.fir import fir_same_rate
 from engine.nets.linear import FullyConnected
 
@@ -60,11 +59,11 @@ class DiscriminatorConfig:
 
 
 class DiscriminatorConv(nn.Module):
-    """Convolution with a run-time weight scale, bias and activation; optionally halves the resolution.
+    """Convolution with a run-time weight scale, bias and leaky relu; optionally halves the resolution.
 
     Args:
-        activation: None for a biasless linear layer.
-        gain: Multiplies the output.
+        linear: No bias and no activation.
+        gain: Multiplies the output, beside the activation's own gain of sqrt 2.
         taps: Filter of the halving; None to keep the resolution.
     """
 
@@ -77,37 +76,36 @@ class DiscriminatorConv(nn.Module):
         out_channels: int,
         kernel_size: int,
         *,
-        activation: str | None = "lrelu",
+        linear: bool = False,
         gain: float = 1.0,
         taps: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__()
         self.weight_gain = (in_channels * kernel_size**2) ** -0.5
-        self.activation = activation
-        self.gain = gain
+        self.gain = gain if linear else gain * 2.0**0.5
         self.halves = taps is not None
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel_size, kernel_size))
-        self.bias = None if activation is None else nn.Parameter(torch.empty(out_channels))
+        self.bias = None if linear else nn.Parameter(torch.empty(out_channels))
         if taps is not None:
             self.register_buffer("resample_filter", torch.tensor(taps), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, I, H, W]`` to ``[N, O, H, W]``, or ``[N, O, H / 2, W / 2]``."""
-        weight = self.weight * (self.weight_gain * (self.gain if self.activation is None else 1.0))
-        y = self._halved(x, weight) if self.halves else F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self.activation is None:
-            return y
-        return bias_act(y, self.bias, self.activation, gain=2.0**0.5 * self.gain)
+        # A leaky relu lets positive factors through, so the gain goes into the weights: one pass over the map less.
+        weight = self.weight * (self.weight_gain * self.gain)
+        bias = None if self.bias is None else self.bias * self.gain
+        y = self._halved(x, weight, bias) if self.halves else F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+        return y if self.bias is None else F.leaky_relu(y, 0.2)
 
-    def _halved(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Filter and convolve at every second place; the order of the two does not matter, so the cheaper one is taken."""
+    def _halved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Filter and convolve at every second place; the order of the two does not matter, so take the cheaper one."""
         taps = self.resample_filter
         count, size = taps.numel(), weight.shape[-1]
         before = size // 2 + count // 2 - 1
         if count == 2:
-            return F.conv2d(x, _with_filter(weight, taps), stride=2, padding=before)
+            return F.conv2d(x, _with_filter(weight, taps), bias, stride=2, padding=before)
         filtered = fir_same_rate(x, taps, pad_x=(before, before), pad_y=(before, before))
-        return F.conv2d(filtered, weight, stride=2)
+        return F.conv2d(filtered, weight, bias, stride=2)
 
 
 def _with_filter(weight: Tensor, taps: Tensor) -> Tensor:
@@ -129,9 +127,7 @@ class DiscriminatorBlock(nn.Module):
         self.fromrgb = None if img_channels is None else DiscriminatorConv(img_channels, in_channels, 1)
         self.conv0 = DiscriminatorConv(in_channels, in_channels, 3)
         self.conv1 = DiscriminatorConv(in_channels, out_channels, 3, gain=_RESIDUAL_GAIN, taps=taps)
-        self.skip = DiscriminatorConv(
-            in_channels, out_channels, 1, activation=None, gain=_RESIDUAL_GAIN, taps=taps
-        )
+        self.skip = DiscriminatorConv(in_channels, out_channels, 1, linear=True, gain=_RESIDUAL_GAIN, taps=taps)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fromrgb is not None:
