@@ -46,6 +46,14 @@ def from_rgb(pixels: Rgb, device: str | torch.device = "cpu") -> Tensor:
     return torch.from_numpy(planar).to(device, torch.float32).div_(127.5).sub_(1.0)[None]
 
 
+def rgb_to_bgrx(pixels: Rgb) -> Pixels:
+    """``[H, W, 3]``, red first, to a fresh picture for the screen."""
+    height, width, _ = pixels.shape
+    screen = np.full((height, width, 4), 255, np.uint8)
+    screen[..., :3] = pixels[..., ::-1]
+    return screen
+
+
 @torch.no_grad()
 def shrunk(image: Tensor, size_px: int) -> Tensor:
     """``[1, C, H, W]`` with edges of at most `size_px`, smoothly filtered; `image` itself if it is small enough."""

@@ -51,3 +51,14 @@ class StageCache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class ReadOnlyCache(StageCache):
+    """Finds what another cache holds and leaves nothing in it."""
+
+    def __init__(self, other: StageCache) -> None:
+        super().__init__(0)
+        self._other = other
+
+    def get(self, key: Hashable) -> Any | None:
+        return self._other.get(key)

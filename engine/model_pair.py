@@ -1,0 +1,137 @@
+"""Two networks, and the blocks of their blend: which weights a block runs on, and under what name they are cached."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from engine.blending import blend_block, blend_mapping, check_blendable, scratch_for
+from engine.errors import ModelError
+from engine.network import Network
+from engine.shares import Shares
+from engine.state import ModelRef
+from engine.weight_distance import weight_distance
+
+WeightsKey: TypeAlias = Hashable
+"""Names weights by content: the hash of a model for its own, both hashes and the shares for a mixture."""
+
+
+class ModelPair:
+    """Model A, alone or with B.
+
+    A block that is all A's or all B's runs on that network itself. Only a block in between has its weights written
+    into a third network, just before it runs and only when they are not there already.
+
+    Args:
+        b: None when there is nothing to blend.
+
+    Raises:
+        ModelError: the weights of A and B cannot be mixed; says why.
+    """
+
+    def __init__(self, ref_a: ModelRef, a: Network, ref_b: ModelRef | None = None, b: Network | None = None) -> None:
+        if b is not None:
+            check_blendable(a, b)
+        self.a = a
+        self.b = b
+        self._sha_a = ref_a.sha256
+        self._sha_b = "" if ref_b is None else ref_b.sha256
+        self._scratch: Network | None = None
+        self._written: dict[int | str, WeightsKey] = {}
+        self._clamps: tuple[bool, ...] = ()
+        self._warning: tuple[str | None] | None = None
+
+    @property
+    def num_blocks(self) -> int:
+        return len(self.a.descriptor.resolutions)
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence when A and B look unrelated. Measured once, which takes a moment."""
+        if self._warning is None:
+            self._warning = (None if self.b is None else weight_distance(self.a, self.b).warning,)
+        return self._warning[0]
+
+    def block_key(self, index: int, shares: Shares) -> WeightsKey:
+        """Name of the weights of block `index`."""
+        return self._key(_block_shares(index, shares))
+
+    def block_network(self, index: int, shares: Shares) -> Network:
+        """A network whose block `index` has these weights, until the next call."""
+        parts = _block_shares(index, shares)
+        if (whole := self._whole(parts)) is not None:
+            return whole
+        scratch = self._scratch_network()
+        # Clamps are set for all blocks at once: with others, what was written for other blocks is out of date.
+        clamps = tuple(share >= 0.5 for share in shares.conv)
+        if clamps != self._clamps:
+            self._clamps = clamps
+            self._written.clear()
+        key = self._key(parts)
+        if self._written.get(index) != key:
+            self._written.pop(index, None)
+            blend_block(scratch, self.a, self._other(), shares, index)
+            self._written[index] = key
+        return scratch
+
+    def mapping_key(self, shares: Shares) -> WeightsKey:
+        return self._key((shares.mapping,))
+
+    def mapping_network(self, shares: Shares) -> Network:
+        """A network whose mapping has these weights, until the next call. Its mean latent is not for use."""
+        if (whole := self._whole((shares.mapping,))) is not None:
+            return whole
+        scratch = self._scratch_network()
+        key = self._key((shares.mapping,))
+        if self._written.get("mapping") != key:
+            self._written.pop("mapping", None)
+            blend_mapping(scratch, self.a, self._other(), shares)
+            self._written["mapping"] = key
+        return scratch
+
+    def w_avg_key(self, shares: Shares) -> WeightsKey:
+        return self._key((shares.w_avg,))
+
+    @torch.no_grad()
+    def w_avg(self, shares: Shares) -> Tensor:
+        """The mean latent, ``[w_dim]``."""
+        if (whole := self._whole((shares.w_avg,))) is not None:
+            return whole.w_avg
+        return torch.lerp(self.a.w_avg, self._other().w_avg, shares.w_avg)
+
+    def _key(self, parts: tuple[float, ...]) -> WeightsKey:
+        if not any(parts):
+            return self._sha_a
+        if all(part == 1.0 for part in parts):
+            return self._sha_b
+        return (self._sha_a, self._sha_b, parts)
+
+    def _whole(self, parts: tuple[float, ...]) -> Network | None:
+        if not any(parts):
+            return self.a
+        return self.b if all(part == 1.0 for part in parts) else None
+
+    def _other(self) -> Network:
+        if self.b is None:
+            raise ModelError("There is no model B to blend with.", "Choose one from the shelf.")
+        return self.b
+
+    def _scratch_network(self) -> Network:
+        if self._scratch is None:
+            self._scratch = scratch_for(self.a)
+        return self._scratch
+
+
+def _block_shares(index: int, shares: Shares) -> tuple[float, ...]:
+    """The shares of everything in block `index`; its positions are ``2 * index`` and the next."""
+    both = slice(2 * index, 2 * index + 2)
+    return (
+        *shares.conv[both],
+        *shares.conv_affine[both],
+        *shares.noise[both],
+        shares.torgb[2 * index + 1],
+        shares.torgb_affine[2 * index + 1],
+    )

@@ -1,0 +1,130 @@
+"""Loaded networks by content hash, as many as fit into memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import torch
+
+from engine.checkpoints.canonical import check_canonical, is_canonical, read_tensors
+from engine.device import GIB, free_memory, return_freed_memory
+from engine.errors import MissingModelError, ModelError, OutOfMemoryError
+from engine.network import Network, Origin, load_network
+from engine.state import ModelRef
+
+Load: TypeAlias = Callable[[Path, str], Network]
+
+
+class ModelLocator(Protocol):
+    """Where the files are: `engine.library.Library`."""
+
+    def locate(self, sha256: str) -> Path | None: ...
+
+
+class ModelPool:
+    """Networks that were used last stay loaded. Belongs to the thread that computes.
+
+    Args:
+        locator: Finds the file of a model.
+        device: Where the networks go.
+        budget_bytes: How much their weights may take together. The models of one call always stay.
+        load: Reads a network.
+        free: Bytes that could be allocated on a device now.
+    """
+
+    def __init__(
+        self,
+        locator: ModelLocator,
+        device: str,
+        budget_bytes: int,
+        *,
+        load: Load | None = None,
+        free: Callable[[str], int] = free_memory,
+    ) -> None:
+        self._locator = locator
+        self.device = device
+        self.budget_bytes = budget_bytes
+        self._load = load or read_network
+        self._free = free
+        self._loaded: OrderedDict[str, Network] = OrderedDict()
+
+    def networks(self, refs: Sequence[ModelRef]) -> list[Network]:
+        """Load what is not loaded yet, letting go of others when there is not enough room.
+
+        Raises:
+            MissingModelError: the library has no file of that hash.
+            OutOfMemoryError: a model does not fit, even alone.
+            ModelError: from the reader.
+        """
+        wanted = {ref.sha256 for ref in refs}
+        for ref in refs:
+            if ref.sha256 not in self._loaded:
+                self._loaded[ref.sha256] = self._read(ref, wanted)
+            self._loaded.move_to_end(ref.sha256)
+        while self.used_bytes > self.budget_bytes and self._drop_oldest(wanted):
+            pass
+        return [self._loaded[ref.sha256] for ref in refs]
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._loaded
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(weight_bytes(network) for network in self._loaded.values())
+
+    def clear(self) -> None:
+        self._loaded.clear()
+
+    def _read(self, ref: ModelRef, wanted: set[str]) -> Network:
+        path = self._locator.locate(ref.sha256)
+        if path is None or not path.is_file():
+            raise MissingModelError(
+                f"The model “{ref.name:.60}” is not on this computer.",
+                f"Locate its file: the SHA-256 starts with {ref.sha256[:12]}.",
+                sha256=ref.sha256,
+                name=ref.name,
+            )
+        needed = path.stat().st_size
+        while needed > self._free(self.device):
+            if not self._drop_oldest(wanted):
+                sizes = f"{needed / GIB:.1f} GiB of memory; {self._free(self.device) / GIB:.1f} GiB are free"
+                hint = "Close other programs, or use a smaller model."
+                raise OutOfMemoryError(f"The model “{ref.name:.60}” needs {sizes}.", hint)
+        return self._load(path, self.device)
+
+    def _drop_oldest(self, wanted: set[str]) -> bool:
+        oldest = next((sha256 for sha256 in self._loaded if sha256 not in wanted), None)
+        if oldest is None:
+            return False
+        del self._loaded[oldest]
+        return_freed_memory(self.device)
+        return True
+
+
+def read_network(path: Path, device: str) -> Network:
+    """A network from a file that the library names.
+
+    Graft's own format is read where it lies: it has been through `open_checkpoint` already, which would copy it into
+    its cache under another hash. Anything else goes through `load_network`.
+
+    Raises:
+        ModelError: with what is wrong with the file.
+    """
+    try:
+        with open(path, "rb") as file:
+            if is_canonical(file, path.stat().st_size):
+                checked = check_canonical(file)
+                tensors = {name: torch.from_numpy(values) for name, values in read_tensors(file, checked).items()}
+                metadata = checked.metadata
+                origin = Origin(metadata.source, metadata.lineage, metadata.warnings)
+                return Network.from_tensors(metadata.network, tensors, device, origin=origin)
+    except OSError as error:
+        raise ModelError(f"{path.name:.80} cannot be read: {error.strerror}.", "Open the model again.") from error
+    return load_network(path, device)
+
+
+def weight_bytes(network: Network) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in network.tensors.values())

@@ -1,0 +1,313 @@
+"""From a resolved edit to a picture: z, w, ws, edited ws, blocks. What was computed is kept and found again.
+
+A stage's key holds exactly what decides its result, so a key that is found is never stale. The key of a block is made
+of its own weights, its own rows of ``ws``, its own noise, and the key of the block below: a change at 64 px leaves
+everything below 64 px where it is, and finds it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Hashable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.latents import LatentStore, seed_to_z
+from engine.model_pair import ModelPair
+from engine.models import ModelPool
+from engine.nets.mapping import truncate
+from engine.nets.noise import NoiseInput
+from engine.network import Carry
+from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
+from engine.stage_cache import ReadOnlyCache, StageCache
+from engine.state import EditState, Latent, ModelRef, NoiseMode, SeedLatent, StoredLatent, View, latent_keys
+
+KEPT_PAIRS = 2
+SMOOTHING = 0.5  # of the measured time of a block
+
+_NO_CACHE = StageCache(0)
+
+
+class Pipeline:
+    """Belongs to the thread that computes.
+
+    Args:
+        cache: Where stages are kept.
+    """
+
+    def __init__(self, models: ModelPool, store: LatentStore, cache: StageCache) -> None:
+        self.models = models
+        self.store = store
+        self.cache = cache
+        self.block_seconds: dict[Hashable, float] = {}
+        self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
+
+    def resolve(self, state: EditState) -> ResolvedEdit:
+        """Load the models of `state` and decide what it means for them.
+
+        Raises:
+            EngineError: as `engine.resolve.resolve` and `ModelPool.networks`.
+        """
+        if state.model_a is None:
+            return resolve(state, None)
+        if state.model_b is None:
+            (a,) = self.models.networks([state.model_a])
+            return resolve(state, a.descriptor, shapes=self._shapes(state))
+        a, b = self.models.networks([state.model_a, state.model_b])
+        edit = resolve(state, a.descriptor, b.descriptor, self._shapes(state))
+        if edit.model_b is None:
+            return edit
+        try:
+            warning = self.pair(edit).warning
+        except ModelError as error:
+            alone = resolve(replace(state, model_b=None), a.descriptor, shapes=self._shapes(state))
+            return replace(alone, warnings=(*alone.warnings, f"{error.user_message} Only A is shown."))
+        return edit if warning is None else replace(edit, warnings=(*edit.warnings, warning))
+
+    def pair(self, edit: ResolvedEdit) -> ModelPair:
+        """The networks of an edit.
+
+        Raises:
+            ModelError: they cannot be loaded, or not be blended.
+        """
+        self._pairs = {
+            refs: pair
+            for refs, pair in self._pairs.items()
+            if all(ref is None or ref.sha256 in self.models for ref in refs)
+        }
+        key = (edit.model_a, edit.model_b)
+        if (pair := self._pairs.pop(key, None)) is None:
+            refs = [ref for ref in key if ref is not None]
+            networks = self.models.networks(refs)
+            pair = ModelPair(edit.model_a, networks[0], edit.model_b, networks[1] if len(refs) > 1 else None)
+        self._pairs[key] = pair
+        while len(self._pairs) > KEPT_PAIRS:
+            del self._pairs[next(iter(self._pairs))]
+        return pair
+
+    def start(self, edit: ResolvedEdit, *, fresh: bool = False, keep: bool = True) -> Synthesis:
+        """Begin a picture.
+
+        Args:
+            fresh: Do not look into the cache, nor leave anything there.
+            keep: Leave what is computed in the cache.
+        """
+        return Synthesis(self, edit, _NO_CACHE if fresh else self.cache if keep else ReadOnlyCache(self.cache))
+
+    def render(self, state: EditState, view: View = View.BLEND) -> Tensor:
+        """The finished picture of a state, computed afresh: ``[1, C, H, W]``, float32, nominally in [-1, 1]."""
+        return drained(self.render_steps(state, view))
+
+    def render_steps(self, state: EditState, view: View = View.BLEND) -> Generator[Synthesis, None, Tensor]:
+        """`render`, yielding after every block."""
+        synthesis = self.start(self.resolve(state).for_view(view), fresh=True)
+        while not synthesis.done:
+            synthesis.step()
+            yield synthesis
+        assert synthesis.image is not None, "the last block of every network makes a picture"
+        return synthesis.image
+
+    def forget(self) -> None:
+        """Let go of everything that can be loaded or computed again."""
+        self.cache.clear()
+        self._pairs.clear()
+        self.models.clear()
+
+    # --- stages ---------------------------------------------------------------------------------------------------
+
+    def mapped(self, pair: ModelPair, edit: ResolvedEdit, latent: SeedLatent, cache: StageCache) -> Tensor:
+        """Seed to z to w: ``[1, num_ws, w_dim]``, all rows alike, not truncated."""
+        key = ("mapped", pair.mapping_key(edit.shares), latent, edit.class_index)
+        found: Tensor | None = cache.get(key)
+        if found is None:
+            network = pair.mapping_network(edit.shares)
+            z = torch.from_numpy(seed_to_z(latent, network.descriptor.z_dim))
+            found = network.mapping(z, _label(edit.class_index, network.descriptor.c_dim))
+            cache.put(key, found, _bytes(found))
+        return found
+
+    def rows(self, pair: ModelPair, edit: ResolvedEdit, latent: Latent, cache: StageCache) -> Tensor:
+        """A latent's rows, ``[1, num_ws, w_dim]``: those of a seed truncated, stored ones as they were found."""
+        if isinstance(latent, SeedLatent):
+            ws = self.mapped(pair, edit, latent, cache)
+            if edit.truncation_psi == 1.0:
+                return ws
+            return truncate(ws, pair.w_avg(edit.shares), edit.truncation_psi, edit.truncation_cutoff)
+        stored = torch.tensor(self.store.ws(latent.key), device=pair.a.device)[: edit.num_ws]
+        missing = edit.num_ws - len(stored)
+        return torch.cat([stored, stored[-1:].expand(missing, -1)])[None] if missing else stored[None]
+
+    @torch.no_grad()
+    def edited_ws(self, pair: ModelPair, edit: ResolvedEdit, cache: StageCache) -> Tensor:
+        """The main latent with the others mixed into its rows, in order: ``[1, num_ws, w_dim]``."""
+        ws = self.rows(pair, edit, edit.latent, cache)
+        for source in edit.mix:
+            other = self.rows(pair, edit, source.latent, cache)
+            ws = torch.lerp(ws, other, torch.tensor(source.strengths, device=ws.device)[None, :, None])
+        return ws
+
+    def noise_input(self, pair: ModelPair, noise: ResolvedNoise) -> NoiseInput:
+        """Stored maps that do not fit the model's layers are left out."""
+        maps = {}
+        if noise.key is not None:
+            stored = self.store.noise(noise.key)
+            for layer in pair.a.descriptor.layers:
+                given = stored.get(layer.position)
+                if layer.has_noise and given is not None and given.shape[-1] == layer.resolution:
+                    maps[layer.name] = torch.tensor(given, device=pair.a.device)
+        return pair.a.noise_input(noise.mode.value, noise.strengths, noise.seed, noise=maps)
+
+    def _shapes(self, state: EditState) -> dict[str, tuple[int, int]]:
+        return self.store.shapes(latent_keys(state))
+
+
+class Synthesis:
+    """One picture on its way through the blocks, from the highest one that is known.
+
+    Attributes:
+        edit: What is drawn.
+        index: The next block; its resolution is ``4 << index``.
+    """
+
+    def __init__(self, pipeline: Pipeline, edit: ResolvedEdit, cache: StageCache) -> None:
+        self.edit = edit
+        self._pipeline = pipeline
+        self._cache = cache
+        self._pair = pipeline.pair(edit)
+        self._keys = _block_keys(self._pair, edit)
+        self._ws: Tensor | None = None
+        self._noise: NoiseInput | None = None
+        self._carry: Carry | None = None
+        self._image: Tensor | None = None
+        self.index = 0
+        for index in reversed(range(len(self._keys))):
+            if self._find(index):
+                break
+
+    @property
+    def done(self) -> bool:
+        return self.index == len(self._keys)
+
+    @property
+    def fraction(self) -> float:
+        """How far it is by the time that blocks take, each about as long as all before it: 0 to 1."""
+        return 2.0 ** (self.index - len(self._keys)) if self.index else 0.0
+
+    @property
+    def image(self) -> Tensor | None:
+        """The picture so far, ``[1, C, r, r]``; None where the network has none yet."""
+        return self._image
+
+    @property
+    def size_px(self) -> int:
+        """Edge of `image`; 0 while there is none."""
+        return 0 if self._image is None else self._image.shape[-1]
+
+    def next_block_s(self) -> float:
+        """How long the next block will take, by what was measured; 0 when nothing was."""
+        known = self._pipeline.block_seconds
+        if (measured := known.get(self._clock(self.index))) is not None:
+            return measured
+        return 2.0 * known.get(self._clock(self.index - 1), 0.0)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Run the next block, or find it in the cache."""
+        index = self.index
+        if self._find(index):
+            return
+        started = time.perf_counter()
+        # Weights last: the mapping may use the same scratch network.
+        if self._ws is None:
+            self._ws = self._pipeline.edited_ws(self._pair, self.edit, self._cache)
+        if self._noise is None:
+            self._noise = self._pipeline.noise_input(self._pair, self.edit.noise)
+        network = self._pair.block_network(index, self.edit.shares)
+        carry = network.run_block(index, self._carry, self._ws, network.block_noise(index, self._noise))
+        # Nobody goes on from the last features, which are the largest.
+        result = carry.img if index + 1 == len(self._keys) and carry.img is not None else carry
+        self._advance(index, result)
+        self._cache.put(self._keys[index], result, _bytes(result))
+        self._measure(index, time.perf_counter() - started)
+
+    def _find(self, index: int) -> bool:
+        found: Carry | Tensor | None = self._cache.get(self._keys[index])
+        if found is None:
+            return False
+        self._advance(index, found)
+        return True
+
+    def _advance(self, index: int, result: Carry | Tensor) -> None:
+        self._carry = result if isinstance(result, Carry) else None
+        self._image = result.img if isinstance(result, Carry) else result
+        self.index = index + 1
+
+    def _clock(self, index: int) -> Hashable:
+        return self.edit.model_a.sha256, index
+
+    def _measure(self, index: int, seconds: float) -> None:
+        known, clock = self._pipeline.block_seconds, self._clock(index)
+        before = known.get(clock, seconds)
+        known[clock] = before + SMOOTHING * (seconds - before)
+
+
+def drained(steps: Generator[object, None, Tensor]) -> Tensor:
+    """Run a generator to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            image: Tensor = stop.value
+            return image
+
+
+def _block_keys(pair: ModelPair, edit: ResolvedEdit) -> tuple[Hashable, ...]:
+    rows = tuple(_row_key(pair, edit, row) for row in range(edit.num_ws))
+    keys: list[Hashable] = []
+    below: Hashable = None
+    for index in range(pair.num_blocks):
+        own_rows = rows[pair.a.module.synthesis.rows(index)]
+        below = ("block", index, pair.block_key(index, edit.shares), own_rows, _noise_key(index, edit.noise), below)
+        keys.append(below)
+    return tuple(keys)
+
+
+def _row_key(pair: ModelPair, edit: ResolvedEdit, row: int) -> Hashable:
+    mixed = tuple(
+        (_latent_key(pair, edit, source.latent, row), source.strengths[row])
+        for source in edit.mix
+        if source.strengths[row] != 0.0
+    )
+    return _latent_key(pair, edit, edit.latent, row), mixed
+
+
+def _latent_key(pair: ModelPair, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
+    if isinstance(latent, StoredLatent):
+        return latent.key
+    mapped = (pair.mapping_key(edit.shares), latent, edit.class_index)
+    if edit.truncation_psi == 1.0 or row >= edit.truncation_cutoff:
+        return mapped
+    return mapped, edit.truncation_psi, pair.w_avg_key(edit.shares)
+
+
+def _noise_key(index: int, noise: ResolvedNoise) -> Hashable:
+    """What decides the noise of a block, apart from the block's weights."""
+    strengths = noise.strengths[2 * index : 2 * index + 2]
+    if noise.mode is NoiseMode.NONE or not any(strengths):
+        return None
+    return noise.mode, strengths, noise.seed, noise.key
+
+
+def _label(class_index: int | None, c_dim: int) -> Tensor | None:
+    if class_index is None or c_dim == 0:
+        return None
+    return F.one_hot(torch.tensor([class_index]), c_dim).float()
+
+
+def _bytes(result: Carry | Tensor) -> int:
+    tensors = (result.x, result.img) if isinstance(result, Carry) else (result,)
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)
