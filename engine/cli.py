@@ -265,7 +265,7 @@ def blend(
     out: Out,
     swap_resolution: Annotated[
         int | None,
-        typer.Option(metavar="PX", help="Blocks up to this size come from A.", show_default="32, or half the picture"),
+        typer.Option(metavar="PX", help="Blocks up to this size come from A.", show_default="32, or half its size"),
     ] = None,
     level: Annotated[int, typer.Option(min=0, max=1, help="Swap before (0) or within (1) the next block.")] = 0,
     width: Annotated[float, typer.Option(min=0.0, metavar="LAYERS", help="Width of a soft transition.")] = 0.0,

@@ -22,7 +22,8 @@ from engine.latents import LatentStore
 from engine.session_file import SessionDocument, open_session, save_session
 from engine.state import EditState, StoredLatent, with_alpha, with_latent, with_seed
 
-plain_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+finite = st.floats(allow_nan=False, allow_infinity=False)
+plain_values = st.none() | st.booleans() | st.integers() | finite | st.text()
 PLAIN = {"text": "wide", "count": 3, "zoom": 1.5, "shown": True, "nothing": None}
 
 
