@@ -90,6 +90,7 @@ class Actions:
         for name, plan in _PLANS.items():
             action = QAction(plan.text, window)
             action.setObjectName(name)
+            action.setIconText(plan.text.rstrip("…"))
             action.setCheckable(plan.checkable)
             action.setShortcuts([QKeySequence(keys) for keys in plan.keys])
             if plan.tip or plan.keys:
@@ -119,5 +120,5 @@ def key_rows(actions: Actions) -> tuple[tuple[str, str], ...]:
     for action in actions.all():
         shortcuts = [keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts()]
         if shortcuts:
-            rows.append((", ".join(shortcuts), action.text().rstrip("…")))
+            rows.append((", ".join(shortcuts), action.iconText()))
     return (*rows, *HELD_KEYS)

@@ -314,7 +314,8 @@ class AlignView(QWidget):
             align_paint.paint_note(painter, theme, head, said, WHAT_TO_DO, is_complaint)
             if self._quad is not None:
                 corners = [corner * self._scale for corner in self._quad]
-                busy = [align_paint.polygon(self._screen_quad()).boundingRect(), *(each.adjusted(-8, 0, 8, 22) for each in others)]
+                crop = align_paint.polygon(self._screen_quad()).boundingRect()
+                busy = [crop, *(each.adjusted(-8, 0, 8, 22) for each in others)]
                 box = align_paint.preview_rect(stage, busy)
                 align_paint.paint_preview(painter, theme, box, self._picture, corners, ratio)
 

@@ -33,7 +33,7 @@ from gui.commands import Commands
 from gui.documents import Documents
 from gui.engine_bridge import EngineBridge
 from gui.export_dialog import Exporter
-from gui.first_hints import FirstHints
+from gui.first_hints import FirstHints, Hint
 from gui.held_keys import HeldKeys
 from gui.main_window import MainWindow, Parts
 from gui.messages import Messages
@@ -93,6 +93,7 @@ class Studio(QObject):
         super().__init__()
         self._embedded_models = embedded_models
         self._problems: list[EngineError] = []
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.places = self._usable(places)
         self.settings = Settings(self.places.config / FILE_NAME)
         self.library = Library(self.places.library_file)
@@ -195,10 +196,11 @@ class Studio(QObject):
         controls = self.window.parts.controls
         self.hints = FirstHints(
             self.window,
+            self.canvas,
             (
-                (controls.blend.swap_resolution, "Drag: structure from B up to here"),
-                (controls.blend.alpha, "Drag: how much of B"),
-                (controls.latent.pad, "Drag: walk to other faces"),
+                Hint(controls.blend.swap_resolution, "Swap resolution: structure from B up to here"),
+                Hint(controls.blend.alpha, "Alpha: how much of B"),
+                Hint(controls.latent.pad, "Seed pad: other faces"),
             ),
         )
         self.session.state_changed.connect(self._hints_seen)
@@ -215,10 +217,13 @@ class Studio(QObject):
         if self._is_closed:
             return True
         self._is_closed = True
+        self.settings.set("view", self.canvas.mode.value)
+        ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()
-        ended = self.bridge.stop(STOP_S)
         save_quietly(self.settings)
         self.library.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
         return ended
 
 

@@ -296,7 +296,6 @@ class Commands(QObject):
         self._window.view.set_current(key)
         name = next(name for name, mode in VIEW_ACTIONS.items() if mode.value == key)
         self._window.actions_[name].setChecked(True)
-        self._settings.set("view", key)
 
     @Slot()
     def reset_layout(self) -> None:

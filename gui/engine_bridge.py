@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal, Slot
 
 from engine.errors import EngineError, JobError
 from engine.messages import (
@@ -92,6 +92,7 @@ class EngineBridge(QObject):
         self._make_engine = make_engine
         self._engine = make_engine(self.publish)
         self._running = False
+        self._is_closed = False
         self._generation = 0
         self._asked: dict[int, _Asked] = {}
         self._shown: dict[View, _Shown] = {}
@@ -101,6 +102,7 @@ class EngineBridge(QObject):
         self._settled = True
         self._waiting: dict[str, Callable[[JobFinished], None]] = {}
         self._jobs: dict[str, Job] = {}
+        self._unsent = 0
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(IDLE_MS)
@@ -120,12 +122,15 @@ class EngineBridge(QObject):
             self.request_preview(self._last.state, self._last.views, size_px=self._last.size_px)
 
     def stop(self, timeout_s: float = 5.0) -> bool:
-        """End the engine. Nothing is sent to it, and nothing shown from it, afterwards."""
+        """End the engine and take in how its jobs ended. Nothing comes through afterwards. True when in time."""
         self._idle.stop()
-        if not self._running:
-            return True
-        self._running = False
-        return self._engine.stop(timeout_s)
+        ended = True
+        if self._running:
+            self._running = False
+            ended = self._engine.stop(timeout_s)
+            QCoreApplication.sendPostedEvents(self)
+        self._is_closed = True
+        return ended
 
     def publish(self, event: Event, /) -> None:
         """The engine's way in; callable from any thread."""
@@ -197,14 +202,17 @@ class EngineBridge(QObject):
         Args:
             then: Called in the GUI thread with the job's end, before `job_finished` is emitted.
         """
-        job_id = self._engine.submit(job) if self._running else f"unsent-{len(self._jobs)}-{perf_counter()}"
-        self._jobs[job_id] = job
+        if self._running:
+            job_id = self._engine.submit(job)
+            self._jobs[job_id] = job
+        else:
+            self._unsent += 1
+            job_id = f"unsent-{self._unsent}"
+            stopped = JobError("The engine is not running.", "Start it again from the message bar, or restart Graft.")
+            self.publish(JobFinished(job_id, job, JobOutcome.FAILED, error=stopped))
         if then is not None:
             self._waiting[job_id] = then
         self.job_submitted.emit(job_id, job)
-        if not self._running:
-            stopped = JobError("The engine is not running.", "Start it again from the message bar, or restart Graft.")
-            self.publish(JobFinished(job_id, job, JobOutcome.FAILED, error=stopped))
         return job_id
 
     @Slot(str)
@@ -223,7 +231,7 @@ class EngineBridge(QObject):
 
     @Slot(object)
     def _receive(self, event: Event) -> None:
-        if not self._running and not isinstance(event, JobFinished | EngineStopped):
+        if self._is_closed or not (self._running or isinstance(event, JobFinished | EngineStopped)):
             return
         match event:
             case Frame():

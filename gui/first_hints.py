@@ -3,76 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QLabel, QWidget
 
-from gui.theme import body_font, current_theme
+from gui.theme import caption_font, current_theme
 
-_ARROW_PX = 7
-_PAD_PX = 10
-_HEIGHT_PX = 30
-_GAP_PX = 6
+_ROOM_PX = 2
+_DOT_PX = 14
+_MARGIN_PX = 16
+_SIDE_PX = 4
 
 
-class Bubble(QWidget):
-    """Words with a small arrow to the right, at the left of a control. The mouse goes through it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Hint:
+    """`text` starts with the control's name."""
 
-    def __init__(self, text: str, target: QWidget, window: QWidget) -> None:
+    control: QWidget
+    text: str
+
+
+class Ring(QWidget):
+    """A numbered outline round a control. The mouse goes through it."""
+
+    def __init__(self, number: int, control: QWidget, window: QWidget) -> None:
         super().__init__(window)
-        self.text = text
-        self._target = target
+        self._number = number
+        self._control = control
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        width = QFontMetrics(body_font()).horizontalAdvance(text) + 2 * _PAD_PX + _ARROW_PX
-        self.resize(width, _HEIGHT_PX)
 
     def place(self) -> None:
-        """Follow the control; hide while it cannot be seen."""
+        """Follow the control; hide while it cannot be seen whole."""
         window = self.parentWidget()
-        seen = self._target.visibleRegion().boundingRect()
-        if seen.isEmpty() or self._target.window() is not window:
+        seen = self._control.visibleRegion().boundingRect()
+        if self._control.window() is not window or seen != self._control.rect():
             self.hide()
             return
-        middle = self._target.mapTo(window, QPoint(0, seen.center().y()))
-        self.move(middle.x() - self.width() - _GAP_PX, middle.y() - self.height() // 2)
+        room = _ROOM_PX + _DOT_PX // 2
+        corner = self._control.mapTo(window, QPoint(0, 0))
+        self.setGeometry(
+            corner.x() - room - _SIDE_PX,
+            corner.y() - room,
+            self._control.width() + 2 * (room + _SIDE_PX),
+            self._control.height() + 2 * room,
+        )
         self.show()
         self.raise_()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme = current_theme()
-        box = QRectF(0.5, 0.5, self.width() - _ARROW_PX - 1, self.height() - 1)
-        shape = QPainterPath()
-        shape.addRoundedRect(box, 6, 6)
-        arrow = QPainterPath(QPointF(box.right() - 0.5, box.center().y() - _ARROW_PX))
-        arrow.lineTo(box.right() + _ARROW_PX, box.center().y())
-        arrow.lineTo(box.right() - 0.5, box.center().y() + _ARROW_PX)
-        arrow.closeSubpath()
+        theme, inset = current_theme(), _DOT_PX / 2
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QColor(theme.focus))
-            painter.setBrush(QColor(theme.raised))
-            painter.drawPath(shape.united(arrow))
-            painter.setFont(body_font())
-            painter.setPen(QColor(theme.text))
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text)
+            painter.setPen(QPen(QColor(theme.focus), 1.5))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 6, 6)
+            paint_number(painter, QPointF(inset, self.height() / 2), self._number)
+
+
+class Legend(QLabel):
+    """What the numbers say, at the foot of the picture."""
+
+    def __init__(self, hints: Sequence[Hint], canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        marks = "①②③④⑤"
+        words = [f"{marks[place]} {hint.text}" for place, hint in enumerate(hints)]
+        self.setText("Three to try:  " + "   ".join(word.replace(" ", "\u00a0") for word in words))
+        self._tint()
+
+    def place(self) -> None:
+        canvas = self.parentWidget()
+        width = canvas.width() - 2 * _MARGIN_PX
+        height = self.heightForWidth(width)
+        self.setGeometry(_MARGIN_PX, canvas.height() - height - _MARGIN_PX, width, height)
+        self.show()
+        self.raise_()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange:
+            self._tint()
+        super().changeEvent(event)
+
+    def _tint(self) -> None:
+        style = f"color: {current_theme().canvas_text};"
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
 
 
 class FirstHints(QObject):
-    """Bubbles at some controls of a window."""
+    """Rings at some controls of a window and a legend on its canvas."""
 
-    def __init__(self, window: QWidget, hints: Sequence[tuple[QWidget, str]]) -> None:
+    def __init__(self, window: QWidget, canvas: QWidget, hints: Sequence[Hint]) -> None:
         super().__init__(window)
-        self.bubbles = [Bubble(text, target, window) for target, text in hints]
+        rings = [Ring(number, hint.control, window) for number, hint in enumerate(hints, start=1)]
+        self.parts: list[Ring | Legend] = [*rings, Legend(hints, canvas)]
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self._place)
-        self._watched: list[QWidget] = [window]
-        for target, _ in hints:
-            widget: QWidget | None = target
+        self._watched: set[QWidget] = {window, canvas}
+        for hint in hints:
+            widget: QWidget | None = hint.control
             while widget is not None and widget is not window:
-                self._watched.append(widget)
+                self._watched.add(widget)
                 widget = widget.parentWidget()
         for widget in self._watched:
             widget.installEventFilter(self)
@@ -84,15 +120,27 @@ class FirstHints(QObject):
         return False
 
     def _place(self) -> None:
-        for bubble in self.bubbles:
-            bubble.place()
+        for part in self.parts:
+            part.place()
 
     def dismiss(self) -> None:
         self._soon.stop()
         for widget in self._watched:
             widget.removeEventFilter(self)
-        self._watched = []
-        for bubble in self.bubbles:
-            bubble.hide()
-            bubble.deleteLater()
-        self.bubbles = []
+        self._watched = set()
+        for part in self.parts:
+            part.hide()
+            part.deleteLater()
+        self.parts = []
+
+
+def paint_number(painter: QPainter, middle: QPointF, number: int) -> None:
+    """A digit in a disc."""
+    theme = current_theme()
+    box = QRectF(middle.x() - _DOT_PX / 2, middle.y() - _DOT_PX / 2, _DOT_PX, _DOT_PX)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(theme.focus))
+    painter.drawEllipse(box)
+    painter.setFont(caption_font())
+    painter.setPen(QColor(theme.window))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(number))

@@ -82,7 +82,7 @@ class Palette(QDialog):
         words = text.lower().split()
         self.list.clear()
         for action in self._actions:
-            name = action.text().replace("&", "").rstrip("…")
+            name = action.iconText()
             if not action.isEnabled() or not all(word in f"{name} {action.toolTip()}".lower() for word in words):
                 continue
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMenu,
+    QPushButton,
     QStackedWidget,
     QToolBar,
     QVBoxLayout,
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from gui.actions import THEME_ACTIONS, VIEW_ACTIONS, Actions
 from gui.canvas import Canvas
+from gui.icons import icon
 from gui.panels.controls import Controls
 from gui.panels.inversion_view import InversionView
 from gui.panels.invert_bar import InvertBar
@@ -29,7 +31,6 @@ from gui.settings import Settings
 from gui.widgets.drops import local_paths
 from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
-from gui.widgets.icon_button import IconButton
 from gui.widgets.segmented import VIEW_SEGMENTS, Segmented
 
 DEFAULT_SIZE = QSize(1280, 800)
@@ -106,11 +107,11 @@ class MainWindow(QMainWindow):
         bar.toggleViewAction().setEnabled(False)
         actions = self.actions_
         self.buttons = {
-            "open_portrait": IconButton("portrait", "", text="Open portrait"),
-            "new_seed": IconButton("dice", "", text="New seed"),
-            "undo": IconButton("undo", "", text="Undo"),
-            "redo": IconButton("redo", "", text="Redo"),
-            "export": IconButton("export", "", text="Export still"),
+            "open_portrait": QPushButton(icon("portrait"), "Open portrait"),
+            "new_seed": QPushButton(icon("dice"), "New seed"),
+            "undo": QPushButton(icon("undo"), "Undo"),
+            "redo": QPushButton(icon("redo"), "Redo"),
+            "export": QPushButton(icon("export"), "Export still"),
         }
         for name, button in self.buttons.items():
             action = actions[name]
@@ -121,7 +122,7 @@ class MainWindow(QMainWindow):
         self.buttons["export"].setProperty("role", "primary")
         holder = QWidget()
         grid = QGridLayout(holder)
-        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setContentsMargins(7, 0, 7, 0)
         left, right = QHBoxLayout(), QHBoxLayout()
         for layout, names in ((left, ("open_portrait", "new_seed")), (right, ("undo", "redo", "export"))):
             layout.setSpacing(8)
@@ -135,6 +136,8 @@ class MainWindow(QMainWindow):
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(2, 1)
         bar.addWidget(holder)
+        # A toolbar has one padding for all four sides, the upper one's; the sides get the rest from the grid.
+        bar.setStyleSheet("QToolBar { padding: 5px; }")
         self.addToolBar(bar)
         self.tools = bar
 
@@ -164,7 +167,7 @@ class MainWindow(QMainWindow):
 
     def _build_menus(self) -> None:
         actions = self.actions_
-        brand = QLabel("Graft")
+        brand = QLabel("Graft", self.menuBar())
         brand.setStyleSheet("font-weight: 700; padding: 0 6px 0 12px;")
         self.menuBar().setCornerWidget(brand, Qt.Corner.TopLeftCorner)
         themes = QMenu("Theme", self)

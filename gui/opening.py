@@ -123,7 +123,12 @@ class Opener(QObject):
         """Read a model file and put it on a side."""
 
         def loaded(event: JobFinished) -> None:
-            if (model := self._loaded(event)) is not None:
+            model = self._loaded(event)
+            if model is None:
+                return
+            if self._is_awaited(model):
+                self._resume()
+            else:
                 self.use_model(model, side)
 
         return self._bridge.submit(LoadModel(path), loaded)
@@ -193,6 +198,13 @@ class Opener(QObject):
                 self._resume()
 
         self._bridge.submit(LoadModel(path), loaded)
+
+    def _is_awaited(self, model: ModelRef) -> bool:
+        """Whether it is a model that a state waits for: then it goes where that state says."""
+        if self._waiting is None:
+            return False
+        state = self._waiting.state
+        return model.sha256 in {ref.sha256 for ref in (state.model_a, state.model_b) if ref is not None}
 
     def _resume(self) -> None:
         waiting = self._waiting

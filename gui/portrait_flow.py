@@ -71,6 +71,7 @@ class PortraitFlow(QObject):
         self._opening_id = ""
         self._searches: dict[str, _Search] = {}
         self._watched = ""
+        canvas.align_view.set_buttons_shown(False)
         canvas.align_changed.connect(self._move)
         canvas.align_accepted.connect(self.start)
         canvas.align_cancelled.connect(self.leave)
@@ -109,17 +110,17 @@ class PortraitFlow(QObject):
         self._portrait = portrait
         self._points = portrait.faces[0] if portrait.faces else likely_face(portrait.size_px)
         self._show_alignment()
-        self._bar.show_notice(_notice(portrait))
+        self._bar.show()
         self.view_wanted.emit(False)
-        self._canvas.setFocus()
 
     def _show_alignment(self) -> None:
         portrait, points = self._portrait, self._points
         if portrait is None or points is None:
             return
         self._model = self._session.state.model_a
-        self._canvas.begin_align(portrait.preview, portrait.scale, points, self._framing())
-        self._canvas.set_faces(portrait.faces[1:])
+        note = _notice(portrait)
+        self._canvas.begin_align(portrait.preview, portrait.scale, points, self._framing(), note=note)
+        self._canvas.set_faces(portrait.faces)
 
     def _framing(self) -> Framing:
         descriptor = self._collection.descriptor(self._session.state.model_a)
@@ -257,14 +258,12 @@ def cut_preview(portrait: PortraitOpened, points: FacePoints, framing: Framing) 
 
 
 def _notice(portrait: PortraitOpened) -> str:
+    """What has to be said before one drags."""
     count = len(portrait.faces)
-    if count == 0:
-        found = "No face was found here, so the handles are a guess: drag them onto the pupils and the mouth."
-    elif count == 1:
-        found = "Check the handles on both pupils and the mouth, then start."
-    else:
-        found = f"{count} faces were found. Click the one you want, check its handles, then start."
-    return " ".join((found, *portrait.notes))
+    found = "No face was found; the rings are a guess." if count == 0 else ""
+    if count > 1:
+        found = f"{count} faces were found; click the one you want."
+    return " ".join(filter(None, (found, *portrait.notes)))
 
 
 def _report(result: PortraitInverted, *, cancelled: bool) -> str:

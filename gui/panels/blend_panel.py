@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QComboBox, QGridLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
 
 from engine.state import (
     EditState,
@@ -21,7 +21,7 @@ from engine.state import (
 )
 from gui.collection import Collection
 from gui.panels.hand import follow_hand
-from gui.panels.labels import Letter, muted_label
+from gui.panels.labels import Letter, muted_label, row
 from gui.presets import CUSTOM_NAME, PRESETS, preset_of, shown_curve, step_curve
 from gui.session import Session
 from gui.widgets.alpha_curve import AlphaCurve
@@ -77,6 +77,7 @@ class BlendPanel(Section):
         box.setToolTip(
             "Model A: the one the latent belongs to" if side is Side.A else "Model B: the one grafted onto A"
         )
+        box.setMinimumContentsLength(4)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.activated.connect(partial(self._pick_model, side))
         return box
@@ -104,26 +105,24 @@ class BlendPanel(Section):
         models = QWidget()
         grid = QGridLayout(models)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(Letter(Side.A), 0, 0)
-        grid.addWidget(self.model_a, 0, 1)
-        grid.addWidget(Letter(Side.B), 1, 0)
-        grid.addWidget(self.model_b, 1, 1)
-        grid.addWidget(self.swap, 0, 2, 2, 1)
-        grid.addWidget(muted_label("Preset"), 2, 0)
-        grid.addWidget(self.preset, 2, 1, 1, 2)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(6)
+        for column, widget in enumerate((Letter(Side.A), self.model_a, self.swap, self.model_b, Letter(Side.B))):
+            grid.addWidget(widget, 0, column)
         grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
         self.add_widget(models)
+        self.preset.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.add_widget(row(muted_label("Preset"), self.preset))
         for part in (self.curve, self.swap_resolution, self.alpha, self.parts):
             self.add_widget(part)
         sources = QWidget()
         rows = QGridLayout(sources)
         rows.setContentsMargins(0, 4, 0, 0)
         rows.setVerticalSpacing(4)
-        for row, (name, (text, _)) in enumerate(PARTS.items()):
-            rows.addWidget(muted_label(text), row, 0)
-            rows.addWidget(self.sources[name], row, 1)
+        for index, (name, (text, _)) in enumerate(PARTS.items()):
+            rows.addWidget(muted_label(text), index, 0)
+            rows.addWidget(self.sources[name], index, 1)
         rows.setColumnStretch(1, 1)
         for widget in (self.width_slider, self.level, sources):
             self.parts.add_widget(widget)
@@ -150,6 +149,7 @@ class BlendPanel(Section):
         self.level.value_changed.connect(self._turn_level)
         for name, slider in self._locks().items():
             slider.lock_changed.connect(partial(session.set_lock, name))
+        session.locks_changed.connect(self.show_locks)
         session.state_changed.connect(self.show_state)
         self._collection.models_changed.connect(self.show_models)
 
@@ -187,6 +187,11 @@ class BlendPanel(Section):
         for name, box in self.sources.items():
             box.setCurrentIndex(box.findData(getattr(blend, name).value))
         self._allow(state.model_b is not None)
+
+    @Slot(object)
+    def show_locks(self, locks: frozenset[str]) -> None:
+        for name, slider in self._locks().items():
+            slider.set_locked(name in locks)
 
     def _show_resolutions(self, state: EditState) -> None:
         descriptor = self._collection.descriptor(state.model_a)

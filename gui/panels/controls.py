@@ -28,8 +28,8 @@ class Controls(QScrollArea):
         inside = QWidget()
         inside.setProperty("role", "panel")
         column = QVBoxLayout(inside)
-        column.setContentsMargins(12, 6, 12, 12)
-        column.setSpacing(10)
+        column.setContentsMargins(12, 6, 12, 8)
+        column.setSpacing(6)
         for section in self.sections:
             column.addWidget(section)
         column.addStretch(1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QWidget
 
 from engine.messages import LatentSpaceChoice
 from gui.panels.labels import muted_label
@@ -27,9 +27,6 @@ class InvertBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "panel")
-        self.notice = QLabel()
-        self.notice.setWordWrap(True)
-        self.notice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.space = Segmented(SPACES)
         self.space.setAccessibleName("Latent space")
         self.space.set_current(LatentSpaceChoice.W_PLUS.value)
@@ -49,11 +46,8 @@ class InvertBar(QFrame):
         self.hide()
 
     def _lay_out(self) -> None:
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(16, 8, 16, 10)
-        outer.setSpacing(8)
-        outer.addWidget(self.notice)
-        line = QHBoxLayout()
+        line = QHBoxLayout(self)
+        line.setContentsMargins(16, 8, 16, 8)
         line.setSpacing(8)
         line.addWidget(muted_label("Space"))
         line.addWidget(self.space)
@@ -65,13 +59,6 @@ class InvertBar(QFrame):
         line.addStretch(1)
         line.addWidget(self.cancel)
         line.addWidget(self.start)
-        outer.addLayout(line)
-
-    @Slot(str)
-    def show_notice(self, text: str) -> None:
-        self.notice.setText(text)
-        self.notice.setVisible(bool(text))
-        self.show()
 
     @property
     def choice(self) -> LatentSpaceChoice:

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from engine.errors import printable
 from engine.messages import (
@@ -68,6 +68,8 @@ class JobTray(QWidget):
         bridge.job_submitted.connect(self._submitted)
         bridge.job_progress.connect(self._progress)
         bridge.job_finished.connect(self._finished)
+        # A long name must not widen the shelf.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setVisible(False)
 
     def card(self, job_id: str) -> JobCard | None:

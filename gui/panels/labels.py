@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.state import Side
 from gui.theme import current_theme
@@ -39,6 +39,18 @@ def caption_label(text: str = "") -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "caption")
     return label
+
+
+def column(*widgets: QWidget, spacing: int = 4) -> QWidget:
+    """Widgets under each other without margins, at the top."""
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    return holder
 
 
 def row(*widgets: QWidget | int, spacing: int = 8) -> QWidget:

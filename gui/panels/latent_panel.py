@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from engine.state import EditState, SeedLatent, StoredLatent, with_latent, with_pad, with_seed, with_truncation
 from gui.collection import Collection
 from gui.panels.hand import follow_hand
-from gui.panels.labels import muted_label, row
+from gui.panels.labels import column, muted_label, row
 from gui.session import Session
 from gui.surprise import new_seed
 from gui.widgets.edit_slider import EditSlider
@@ -20,7 +20,7 @@ from gui.widgets.seed_pad import SeedPad
 from gui.widgets.value_field import ValueField
 
 MAX_SEED = 2**32 - 1
-PAD_PX = 96
+PAD_PX = 84
 DEFAULT_PSI = 0.7
 NO_PAD = "A portrait has no seed to walk around; go back to the seed"
 
@@ -39,10 +39,11 @@ class LatentPanel(Section):
         self.seed_lock = IconButton("unlock", "Keep this seed through “surprise me”")
         self.seed_lock.setCheckable(True)
         self.psi = EditSlider(
-            "Truncation psi", -1.0, 2.0, DEFAULT_PSI, snaps=(-1.0, -0.5, 0.0, 0.5, 0.7, 1.0, 1.5, 2.0), lockable=True
+            "Psi", -1.0, 2.0, DEFAULT_PSI, snaps=(-1.0, -0.5, 0.0, 0.5, 0.7, 1.0, 1.5, 2.0), lockable=True
         )
-        self.cutoff = EditSlider("Layers truncated", 0, 10, 10, decimals=0)
+        self.cutoff = EditSlider("Cutoff", 0, 10, 10, decimals=0)
         self.class_index = EditSlider("Class", 0, 1, 0, decimals=0)
+        self.more = Section("Truncated layers")
         self.portrait = QLabel()
         self.to_seed = QPushButton("Back to the seed")
         self._lay_out()
@@ -50,23 +51,15 @@ class LatentPanel(Section):
         self.show_state(session.state)
 
     def _lay_out(self) -> None:
-        grid_holder = QWidget()
-        grid = QGridLayout(grid_holder)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(4)
         self._seed_row = row(muted_label("Seed"), 1, self.seed, self.dice, self.seed_lock, spacing=2)
-        self._portrait_row = row(self.portrait, 1, self.to_seed)
-        grid.addWidget(self.pad, 0, 0, 3, 1)
-        grid.addWidget(self._seed_row, 0, 1)
-        grid.addWidget(self._portrait_row, 1, 1)
-        grid.addWidget(self.psi, 2, 1)
-        grid.setColumnStretch(1, 1)
-        self.add_widget(grid_holder)
-        self.add_widget(self.cutoff)
-        self.add_widget(self.class_index)
+        self._portrait_row = column(self.portrait, self.to_seed)
+        words = column(self._seed_row, self._portrait_row, self.psi, self.more, spacing=0)
+        self.add_widget(row(column(self.pad), words, spacing=12))
+        self.more.add_widget(self.cutoff)
+        self.more.add_widget(self.class_index)
+        self.more.set_folded(True)
         self.pad.set_help("Walk away from the seed: its neighbours lie around it. Double-click comes back")
-        self.psi.set_help("1 is as found, towards 0 is more average and safer, below 0 is the opposite face")
+        self.psi.set_help("Truncation psi: 1 is as found, towards 0 more average and safer, below 0 the opposite face")
         self.cutoff.set_help("How many layers psi acts on, from the coarsest; all by default")
         self.class_index.set_help("Which class of a conditional model to draw")
         self.seed.setToolTip("The number that decides the face. Type one, or use the arrow keys")
@@ -83,6 +76,7 @@ class LatentPanel(Section):
         self.class_index.value_changed.connect(self._turn_class)
         self.psi.lock_changed.connect(self._lock_psi)
         self.seed_lock.toggled.connect(self._lock_seed)
+        session.locks_changed.connect(self.show_locks)
         session.state_changed.connect(self.show_state)
         self._collection.models_changed.connect(self._refresh)
 
@@ -105,12 +99,18 @@ class LatentPanel(Section):
         self._portrait_row.setVisible(not is_seed)
         self._seed_row.setVisible(is_seed)
         self.pad.set_disabled_reason(None if is_seed else NO_PAD)
+        self.psi.set_default(DEFAULT_PSI if is_seed else 1.0)
         self.psi.set_value(state.truncation_psi)
         self._show_layers(state)
 
+    @Slot(object)
+    def show_locks(self, locks: frozenset[str]) -> None:
+        self.psi.set_locked("psi" in locks)
+        self.seed_lock.setChecked("seed" in locks)
+
     def _show_portrait(self, latent: StoredLatent) -> None:
         name = self._collection.latent_name(latent)
-        self.portrait.setText(self.portrait.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, 90))
+        self.portrait.setText(self.portrait.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 150))
         self.portrait.setToolTip(f"The portrait “{name}”, found in the space of model A")
 
     def _show_layers(self, state: EditState) -> None:

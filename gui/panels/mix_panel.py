@@ -19,7 +19,7 @@ from gui.widgets.section import Section
 
 DEFAULT_COLUMNS = (4, 8, 16, 32, 64)
 FINE_FROM_PX = 16
-EMPTY = "A second seed or portrait can give its style to some layers: + source"
+EMPTY = "Layers can take the style of another seed"
 
 
 class MixPanel(Section):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from engine.state import EditState, NoiseMode, with_noise
 from gui.collection import Collection
@@ -16,15 +19,14 @@ from gui.widgets.edit_slider import EditSlider
 from gui.widgets.icon_button import IconButton
 from gui.widgets.noise_strip import NoiseStrip
 from gui.widgets.section import Section
-from gui.widgets.segmented import Segment, Segmented
 from gui.widgets.value_field import ValueField
 
 DEFAULT_RESOLUTIONS = (4, 8, 16, 32, 64)
-MODES = (
-    Segment(NoiseMode.CONST.value, "const", "The model's own noise, the same for every face"),
-    Segment(NoiseMode.RANDOM.value, "random", "New noise from the noise seed"),
-    Segment(NoiseMode.NONE.value, "none", "No noise: smoother, flatter"),
-)
+MODES = {
+    NoiseMode.CONST: "The model's own noise, the same for every face",
+    NoiseMode.RANDOM: "New noise, from a seed of its own",
+    NoiseMode.NONE: "No noise: smoother, flatter",
+}
 NO_NOISE = "There is no noise in this mode; choose const or random"
 NO_SEED = "Only random noise has a seed"
 
@@ -34,20 +36,19 @@ class NoisePanel(Section):
         super().__init__("Noise", parent=parent)
         self._session = session
         self._collection = collection
-        self.mode = Segmented(MODES)
-        self.mode.setAccessibleName("Noise mode")
+        self.mode = self.add_action("const", "Where the noise comes from")
+        self._modes = self._mode_menu()
         self.strength = EditSlider("Strength", 0.0, 2.0, 1.0, snaps=(0.0, 0.5, 1.0, 1.5, 2.0))
         self.seed = ValueField(0, MAX_SEED, 0)
         self.seed.setAccessibleName("Noise seed")
         self.dice = IconButton("dice", "New noise seed")
         self.strip = NoiseStrip()
         self._seed_row = row(muted_label("Noise seed"), 1, self.seed, self.dice, spacing=2)
-        for widget in (self.mode, self.strength, self.strip, self._seed_row):
+        for widget in (self.strength, self.strip, self._seed_row):
             self.add_widget(widget)
         self.strength.set_help("How strong the noise is in all layers; 1 is as trained")
         self.strip.set_help("How strong the noise is in each layer, coarse to fine")
         follow_hand(session, self.strength, self.seed, self.strip)
-        self.mode.picked.connect(self._pick_mode)
         self.strength.value_changed.connect(self._turn_strength)
         self.seed.value_changed.connect(self._turn_seed)
         self.dice.clicked.connect(self._roll)
@@ -68,7 +69,8 @@ class NoisePanel(Section):
         count = 2 * len(resolutions)
         self.strip.set_resolutions(resolutions)
         self.strip.set_values((noise.layer_strengths + (1.0,) * count)[:count])
-        self.mode.set_current(noise.mode.value)
+        self.mode.setText(f"{noise.mode.value} ▾")
+        self._modes[noise.mode].setChecked(True)
         self.strength.set_value(noise.strength)
         self.seed.set_value(noise.seed)
         reason = NO_NOISE if noise.mode is NoiseMode.NONE else None
@@ -78,8 +80,23 @@ class NoisePanel(Section):
         self.seed.set_disabled_reason(None if is_random else NO_SEED)
         self._seed_row.setVisible(is_random)
 
-    def _pick_mode(self, key: str) -> None:
-        self._session.edit(with_noise(self._session.state, mode=NoiseMode(key)))
+    def _mode_menu(self) -> dict[NoiseMode, QAction]:
+        menu, group = QMenu(self), QActionGroup(self)
+        menu.setToolTipsVisible(True)
+        self.mode.setMenu(menu)
+        self.mode.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.mode.setAccessibleName("Noise mode")
+        modes = {}
+        for mode, tip in MODES.items():
+            action = menu.addAction(mode.value, partial(self.pick_mode, mode))
+            action.setToolTip(tip)
+            action.setCheckable(True)
+            group.addAction(action)
+            modes[mode] = action
+        return modes
+
+    def pick_mode(self, mode: NoiseMode) -> None:
+        self._session.edit(with_noise(self._session.state, mode=mode))
 
     def _turn_strength(self, value: float) -> None:
         self._session.edit(with_noise(self._session.state, strength=value))

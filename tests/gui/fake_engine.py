@@ -119,7 +119,7 @@ class FakeEngine:
     started: bool = False
     stopped: bool = False
     stop_in_time: bool = True
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- engine.messages.Engine -----------------------------------------------------------------------------------
 

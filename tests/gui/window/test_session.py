@@ -1,0 +1,139 @@
+"""The document: one gesture, one entry; nothing that was committed is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.errors import StorageError
+from engine.history import HistoryEntry
+from engine.journal import Journal, recoverable_sessions
+from engine.state import EditState, with_alpha, with_seed
+from gui.session import Session
+
+START = EditState()
+
+
+@pytest.fixture
+def session(qtbot: QtBot, tmp_path: Path) -> Session:
+    return Session(START, lambda: Journal.start(tmp_path))
+
+
+def test_that_a_gesture_is_one_entry_however_many_values_it_has(session: Session) -> None:
+    hand = object()
+    session.begin_gesture(hand)
+    for step in range(50):
+        session.edit(with_alpha(session.state, step / 50))
+    session.end_gesture(hand)
+    assert [entry.label for entry in session.history.entries] == ["start", "alpha"]
+    assert session.undo()
+    assert session.state == START
+
+
+def test_that_a_gesture_that_changes_nothing_leaves_no_entry(session: Session) -> None:
+    hand = object()
+    session.begin_gesture(hand)
+    session.edit(with_alpha(START, 0.3))
+    session.edit(START)
+    session.end_gesture(hand)
+    assert len(session.history.entries) == 1
+
+
+def test_that_a_late_end_of_one_hand_does_not_end_the_gesture_of_another(session: Session) -> None:
+    first, second = object(), object()
+    session.begin_gesture(first)
+    session.edit(with_alpha(START, 0.3))
+    session.begin_gesture(second)
+    session.edit(with_seed(session.state, 5))
+    session.end_gesture(first)
+    assert session.history.in_gesture
+    session.edit(with_seed(session.state, 6))
+    session.end_gesture(second)
+    assert [entry.label for entry in session.history.entries] == ["start", "alpha", "seed"]
+
+
+def test_that_an_insertion_during_a_drag_is_an_entry_of_its_own(session: Session) -> None:
+    hand = object()
+    session.begin_gesture(hand)
+    session.edit(with_alpha(START, 0.3))
+    session.insert(with_seed(session.state, 9), "portrait")
+    session.edit(with_alpha(session.state, 0.6))
+    session.end_gesture(hand)
+    assert [entry.label for entry in session.history.entries] == ["start", "alpha", "portrait", "alpha"]
+
+
+def test_that_undo_then_redo_is_identity(session: Session) -> None:
+    states = [session.state]
+    for seed in range(1, 6):
+        session.edit(with_seed(session.state, seed))
+        states.append(session.state)
+    back = [session.state]
+    while session.undo():
+        back.append(session.state)
+    assert back == states[::-1]
+    while session.redo():
+        pass
+    assert session.state == states[-1]
+
+
+def test_that_the_same_state_again_is_no_edit(session: Session, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(session.state_changed):
+        assert not session.edit(START)
+
+
+def test_that_going_back_to_what_was_saved_is_not_dirty(session: Session, tmp_path: Path) -> None:
+    session.edit(with_seed(START, 1))
+    session.mark_saved(tmp_path / "a.graft")
+    session.edit(with_seed(START, 2))
+    assert session.is_dirty
+    session.undo()
+    assert not session.is_dirty
+
+
+def test_that_every_committed_edit_is_in_the_journal_at_once(session: Session, tmp_path: Path) -> None:
+    session.edit(with_seed(START, 1))
+    session.edit(with_seed(START, 2))
+    session.undo()
+    session._journal._end()  # type: ignore[union-attr]  # what a kill does: no word of goodbye, the lock drops
+    session._journal = None
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.crashed
+    assert found.state == with_seed(START, 1)
+    assert found.entries[0].state == START
+
+
+def test_that_a_start_without_an_edit_leaves_no_journal(session: Session, tmp_path: Path) -> None:
+    session.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_unsaved_work_stays_in_the_journal_when_another_document_is_opened(
+    session: Session, tmp_path: Path
+) -> None:
+    session.edit(with_seed(START, 7))
+    session.replace_document((HistoryEntry(with_seed(START, 1), "start"),), 0, tmp_path / "b.graft", saved=True)
+    session.close()
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.state == with_seed(START, 7)
+    assert not found.crashed
+
+
+def test_that_saved_work_is_not_offered_again(session: Session, tmp_path: Path) -> None:
+    session.edit(with_seed(START, 7))
+    session.mark_saved(tmp_path / "a.graft")
+    session.close()
+    assert recoverable_sessions(tmp_path) == ()
+
+
+def test_that_an_autosave_that_fails_is_told_and_the_edit_is_kept(qtbot: QtBot) -> None:
+    def no_disk() -> Journal:
+        raise StorageError("Graft could not start an autosave: the disk is full.")
+
+    session = Session(START, no_disk)
+    with qtbot.waitSignal(session.autosave_failed) as told:
+        session.edit(with_seed(START, 3))
+    assert "disk is full" in told.args[0].user_message
+    assert session.state == with_seed(START, 3)
+    assert session.history.can_undo
