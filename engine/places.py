@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.atomic import storage_error
+from engine.atomic import remove_leftovers, storage_error
 
 APP_NAME = "Graft"
 HOME_VARIABLE = "GRAFT_HOME"
@@ -58,7 +58,7 @@ class Places:
         return self.cache / "log"
 
     def make(self) -> Places:
-        """Create every folder, readable by the user alone, and return self.
+        """Create every folder, readable by the user alone, clear away what killed writers left, and return self.
 
         Raises:
             StorageError: one could not be created.
@@ -68,6 +68,7 @@ class Places:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise storage_error(f"create its folder {folder}", error) from error
+            remove_leftovers(folder)
         return self
 
 

@@ -45,6 +45,10 @@ def test_that_every_place_is_under_graft_home_when_it_is_set(tmp_path: Path) -> 
     for path in (places.settings_file, places.library_file, places.latents_folder, places.autosave_folder):
         assert path.is_relative_to(tmp_path / "stick")
     assert places.autosave_folder.is_dir()
+    left = places.latents_folder / ".ab.safetensors.0123456789ab.graft-tmp"
+    left.write_bytes(b"half")
+    places.make()
+    assert not left.exists()
     elsewhere = user_places({})
     assert not elsewhere.data.is_relative_to(tmp_path)
     assert len({elsewhere.config, elsewhere.data, elsewhere.cache}) >= 2
