@@ -12,6 +12,7 @@ from gui.theme import Theme, body_font, caption_font
 
 PREVIEW_PX = 132.0
 _RING_PX = 10.0
+_PILL_PX = 16.0
 _MARGIN_PX = 14.0
 _DIM = QColor(0, 0, 0, 140)
 
@@ -40,8 +41,10 @@ def paint_crop(painter: QPainter, picture: QRectF, corners: Sequence[QPointF]) -
     painter.drawPath(inside)
 
 
-def paint_ring(painter: QPainter, theme: Theme, place: QPointF, name: str, *, is_current: bool) -> None:
-    """A ring with a dot, readable on any picture, and its name beside it."""
+def paint_ring(
+    painter: QPainter, theme: Theme, place: QPointF, name: str, side: str, *, is_current: bool
+) -> None:
+    """A ring with a dot, readable on any picture, and its name on a `side` of it: left, right or below."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(0, 0, 0, 150), 4.5))
     painter.drawEllipse(place, _RING_PX, _RING_PX)
@@ -50,7 +53,9 @@ def paint_ring(painter: QPainter, theme: Theme, place: QPointF, name: str, *, is
     painter.setPen(QPen(QColor(0, 0, 0, 150), 1))
     painter.setBrush(QColor("#ffffff"))
     painter.drawEllipse(place, 2.2, 2.2)
-    _paint_label(painter, QPointF(place.x(), place.y() + _RING_PX + 5), name)
+    reach = _RING_PX + 6
+    beside = {"left": QPointF(-reach, 0), "right": QPointF(reach, 0), "below": QPointF(0, reach + _PILL_PX / 2)}
+    _paint_label(painter, place + beside[side], name, side)
 
 
 def paint_face(painter: QPainter, theme: Theme, box: QRectF, name: str) -> None:
@@ -60,7 +65,7 @@ def paint_face(painter: QPainter, theme: Theme, box: QRectF, name: str) -> None:
     painter.drawRoundedRect(box, 8, 8)
     painter.setPen(QPen(QColor("#ffffff"), 1.2, Qt.PenStyle.DashLine))
     painter.drawRoundedRect(box, 8, 8)
-    _paint_label(painter, QPointF(box.center().x(), box.bottom() + 4), name)
+    _paint_label(painter, QPointF(box.center().x(), box.bottom() + 4 + _PILL_PX / 2), name, "below")
 
 
 def paint_note(painter: QPainter, theme: Theme, box: QRectF, note: str, what_to_do: str, is_complaint: bool) -> None:
@@ -109,11 +114,13 @@ def paint_preview(
     painter.restore()
 
 
-def _paint_label(painter: QPainter, top: QPointF, text: str) -> None:
+def _paint_label(painter: QPainter, place: QPointF, text: str, side: str) -> None:
+    """A dark pill with words: it ends at `place`, begins there, or has its middle there."""
     font = caption_font()
     painter.setFont(font)
     width = QFontMetricsF(font).horizontalAdvance(text) + 10
-    pill = QRectF(top.x() - width / 2, top.y(), width, 16)
+    left = place.x() - {"left": width, "right": 0.0, "below": width / 2}[side]
+    pill = QRectF(left, place.y() - _PILL_PX / 2, width, _PILL_PX)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(0, 0, 0, 150))
     painter.drawRoundedRect(pill, 4, 4)

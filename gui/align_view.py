@@ -20,6 +20,7 @@ from gui.widgets.hand import CLICK_PX, Drag, is_fine, key_step, wheel_steps
 
 HANDLES = ("left_eye", "right_eye", "mouth")
 HANDLE_NAMES = {"left_eye": "left eye", "right_eye": "right eye", "mouth": "mouth"}
+LABEL_SIDES = {"left_eye": "left", "right_eye": "right", "mouth": "below"}
 WHAT_TO_DO = "Drag the rings onto the pupils and the middle of the mouth"
 OTHER_FACE = "this face instead"
 FOOT_PX = 56.0
@@ -307,7 +308,8 @@ class AlignView(QWidget):
             for name in HANDLES:
                 is_current = name == self._held or (name == self._current and self.hasFocus())
                 place = self.to_screen(getattr(self._points, name))
-                align_paint.paint_ring(painter, theme, place, HANDLE_NAMES[name], is_current=is_current)
+                words, side = HANDLE_NAMES[name], LABEL_SIDES[name]
+                align_paint.paint_ring(painter, theme, place, words, side, is_current=is_current)
             painter.restore()
             head = QRectF(16, 0, area.width() - 32, _HEAD_PX)
             said, is_complaint = self._complaint or self._note, bool(self._complaint)

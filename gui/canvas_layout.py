@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_ZOOM = 64.0
-MIN_ZOOM = 0.02
+MIN_ZOOM = 0.005
 CAPTION_PX = 26.0
 """Room for the words under a picture."""
 
@@ -88,13 +88,14 @@ def single(area: Rect, *, with_caption: bool = True) -> Rect:
 def triptych(area: Rect) -> tuple[Rect, Rect, Rect]:
     """The squares for A, the blend and B: the blend large in the middle, all three on one line of centres."""
     room = area.shrunk(MARGIN_PX)
-    across = (room.width - 2 * GAP_PX) / (1 + 2 * SIDE_SHARE)
+    gap = min(GAP_PX, room.width / 8)
+    across = (room.width - 2 * gap) / (1 + 2 * SIDE_SHARE)
     edge = max(0.0, min(across, room.height - 2 * CAPTION_PX))
     side = edge * SIDE_SHARE
     middle_x, middle_y = area.centre
     blend = Rect(middle_x - edge / 2, middle_y - edge / 2, edge, edge)
-    left = Rect(blend.x - GAP_PX - side, middle_y - side / 2, side, side)
-    right = Rect(blend.right + GAP_PX, middle_y - side / 2, side, side)
+    left = Rect(blend.x - gap - side, middle_y - side / 2, side, side)
+    right = Rect(blend.right + gap, middle_y - side / 2, side, side)
     return left, blend, right
 
 

@@ -83,6 +83,7 @@ class ShelfList(QListView):
         self.setUniformItemSizes(True)
         self.setMouseTracking(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DropOnly)
+        self.viewport().setAcceptDrops(True)  # a list that cannot be rearranged had switched it off
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(hint)
         self.selectionModel().currentChanged.connect(self._tell_picked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -70,9 +71,9 @@ def paint_track(
     painter.drawRoundedRect(rect, TRACK_PX / 2, TRACK_PX / 2)
     painter.setBrush(mix(theme.panel, theme.line, 0.0))
     for x in ticks[1:-1]:
-        painter.drawRect(QRectF(x - 0.5, rect.top(), 1, rect.height()))
+        painter.drawRect(QRectF(math.floor(x), rect.top(), 1, rect.height()))
     painter.setBrush(QColor(theme.muted if is_enabled else theme.disabled))
-    painter.drawRect(QRectF(round(notch) - 0.5, rect.top() - 3, 1, rect.height() + 6))
+    painter.drawRect(QRectF(math.floor(notch), rect.top() - 3, 1, rect.height() + 6))
     paint_knob(painter, theme, QPointF(knob, rect.center().y()), is_enabled=is_enabled, has_focus=has_focus)
 
 

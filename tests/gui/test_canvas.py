@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drawn_faces import plain_pixels
+from hand import Show, double_click, drag, key, wheel
+from looking import color_at, colors_in, image_of, is_near
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from engine.messages import Frame, Pixels
+from engine.state import View
+from gui.canvas import Canvas, CanvasMode
+from gui.canvas_layout import FITTED
+from gui.theme import DARK
+
+RED, GREEN, BLUE = (200, 40, 40), (40, 200, 40), (40, 40, 200)
+
+
+def frame(view: View, rgb: tuple[int, int, int], generation: int = 1, size: int = 64, full: int = 64) -> Frame:
+    return picture_frame(view, plain_pixels(size, rgb), generation, full)
+
+
+def picture_frame(view: View, pixels: Pixels, generation: int = 1, full: int = 64) -> Frame:
+    size = pixels.shape[0]
+    return Frame(generation, view, pixels, size, full, size == full, 0.01)
+
+
+@pytest.fixture
+def canvas(show: Show) -> Canvas:
+    return show(Canvas(), 600, 500)
+
+
+@pytest.fixture
+def full(canvas: Canvas) -> Canvas:
+    for view, rgb in ((View.A, RED), (View.BLEND, GREEN), (View.B, BLUE)):
+        canvas.show_frame(frame(view, rgb))
+    return canvas
+
+
+def middle(canvas: Canvas, view: View) -> QPointF:
+    return QPointF(*canvas.frames()[view].centre)
+
+
+def sees(canvas: Canvas, place: QPointF | tuple[float, float], rgb: tuple[int, int, int]) -> bool:
+    return is_near(color_at(image_of(canvas), place), QColor(*rgb), 4)
+
+
+# --- frames -------------------------------------------------------------------------------------------------------
+
+
+def test_that_an_empty_canvas_says_what_to_drop(canvas: Canvas) -> None:
+    assert DARK.canvas_text in colors_in(image_of(canvas), QRectF(100, 200, 400, 100))
+    assert canvas.shown_generation(View.BLEND) == -1
+
+
+@pytest.mark.parametrize(
+    ("mode", "view", "rgb"),
+    [(CanvasMode.A, View.A, RED), (CanvasMode.BLEND, View.BLEND, GREEN), (CanvasMode.B, View.B, BLUE)],
+)
+def test_that_every_mode_shows_its_picture(
+    full: Canvas, mode: CanvasMode, view: View, rgb: tuple[int, int, int]
+) -> None:
+    full.set_mode(mode)
+    assert full.wanted_views == (view,)
+    assert sees(full, middle(full, view), rgb)
+
+
+def test_that_an_older_frame_is_dropped(canvas: Canvas) -> None:
+    assert canvas.show_frame(frame(View.BLEND, GREEN, generation=5))
+    assert not canvas.show_frame(frame(View.BLEND, RED, generation=4))
+    assert sees(canvas, middle(canvas, View.BLEND), GREEN)
+    assert canvas.shown_generation(View.BLEND) == 5
+
+
+def test_that_a_coarse_frame_is_replaced_by_a_finer_but_not_the_other_way(canvas: Canvas) -> None:
+    assert canvas.show_frame(frame(View.BLEND, RED, size=16))
+    assert canvas.show_frame(frame(View.BLEND, GREEN, size=64))
+    assert not canvas.show_frame(frame(View.BLEND, BLUE, size=32))
+    assert canvas.show_frame(frame(View.BLEND, BLUE, generation=2, size=16))
+    assert sees(canvas, middle(canvas, View.BLEND), BLUE)
+
+
+def test_that_a_coarse_frame_covers_the_same_place(canvas: Canvas) -> None:
+    canvas.show_frame(frame(View.BLEND, RED, size=8))
+    rect = canvas.frames()[View.BLEND]
+    assert sees(canvas, (rect.x + 1, rect.y + 1), RED)
+    assert sees(canvas, (rect.right - 2, rect.bottom - 2), RED)
+
+
+def test_that_the_picture_never_blanks_when_the_mode_changes(canvas: Canvas) -> None:
+    canvas.show_frame(frame(View.BLEND, GREEN))
+    for mode in (CanvasMode.A, CanvasMode.B, CanvasMode.WIPE):
+        canvas.set_mode(mode)
+        assert sees(canvas, (250.0, 250.0), GREEN)
+    canvas.set_mode(CanvasMode.TRIPTYCH)
+    assert sees(canvas, middle(canvas, View.BLEND), GREEN)
+
+
+def test_that_clearing_brings_the_hint_back(full: Canvas) -> None:
+    full.clear_view(View.BLEND)
+    assert full.shown_generation(View.BLEND) == -1
+    full.clear()
+    assert DARK.canvas_text in colors_in(image_of(full), QRectF(100, 200, 400, 100))
+
+
+def test_that_a_line_at_the_foot_shows_while_a_finer_frame_is_coming(canvas: Canvas) -> None:
+    canvas.show_frame(frame(View.BLEND, GREEN, size=32))
+    assert canvas.progress() == 0.5
+    foot = QRectF(0, canvas.height() - 2, canvas.width(), 2)
+    assert color_at(image_of(canvas), (290, canvas.height() - 1)).name() == DARK.focus
+    assert color_at(image_of(canvas), (310, canvas.height() - 1)).name() == DARK.canvas
+    canvas.show_frame(frame(View.BLEND, GREEN, size=64))
+    assert canvas.progress() is None
+    assert colors_in(image_of(canvas), foot) == {DARK.canvas}
+    canvas.set_progress(1.0)
+    assert DARK.focus in colors_in(image_of(canvas), foot)
+
+
+# --- triptych -----------------------------------------------------------------------------------------------------
+
+
+def test_that_the_triptych_shows_all_three_with_coloured_edges(full: Canvas) -> None:
+    full.set_mode(CanvasMode.TRIPTYCH)
+    assert full.wanted_views == (View.BLEND, View.A, View.B)
+    for view, rgb in ((View.A, RED), (View.BLEND, GREEN), (View.B, BLUE)):
+        assert sees(full, middle(full, view), rgb)
+    image, left, right = image_of(full), full.frames()[View.A], full.frames()[View.B]
+    assert is_near(color_at(image, (left.x + 1.5, left.centre[1])), DARK.a)
+    assert is_near(color_at(image, (right.right - 2, right.centre[1])), DARK.b)
+
+
+def test_that_captions_stand_under_their_pictures_in_their_colours(full: Canvas) -> None:
+    full.set_mode(CanvasMode.TRIPTYCH)
+    full.set_captions(a="A portrait", b="B toon", blend="Blend")
+    image = image_of(full)
+    for view, color in ((View.A, DARK.a), (View.B, DARK.b), (View.BLEND, DARK.canvas_text)):
+        rect = full.frames()[view]
+        words = colors_in(image, QRectF(rect.x, rect.bottom + 2, rect.width, 20))
+        assert any(is_near(QColor(each), color, 40) for each in words)
+        others = {DARK.a, DARK.b} - {color}
+        assert not any(is_near(QColor(each), other, 40) for each in words for other in others)
+
+
+def test_that_zoom_and_pan_are_linked_and_cut_to_each_frame(canvas: Canvas) -> None:
+    halves = plain_pixels(64, RED)
+    halves[:, 32:] = (*reversed(BLUE), 255)
+    for view in View:
+        canvas.show_frame(picture_frame(view, halves.copy()))
+    canvas.set_mode(CanvasMode.TRIPTYCH)
+    place = canvas.frames()[View.A]
+    for _ in range(6):
+        wheel(canvas, 1, (place.x + 1, place.centre[1]))
+    assert canvas.zoom.factor == pytest.approx(1.2**6)
+    for view in View:
+        rect = canvas.frames()[view]
+        assert sees(canvas, (rect.x + rect.width * 0.9, rect.centre[1]), RED)
+        assert sees(canvas, (rect.centre[0], rect.y - 4), QColor(DARK.canvas).getRgb()[:3])
+
+
+# --- wipe and compare ---------------------------------------------------------------------------------------------
+
+
+def test_that_wiping_moves_the_border_between_two_pictures(full: Canvas) -> None:
+    full.set_mode(CanvasMode.WIPE)
+    assert full.wanted_views == (View.BLEND, View.A)
+    rect = full.frames()[View.BLEND]
+    drag(full, (full.wipe_x(), 100), (rect.x + rect.width * 0.25, 100))
+    assert full.wipe == pytest.approx(0.25, abs=0.01)
+    assert sees(full, (rect.x + rect.width * 0.15, 60), RED)
+    assert sees(full, (rect.x + rect.width * 0.35, 60), GREEN)
+    full.set_wipe_views(View.A, View.B)
+    assert sees(full, (rect.x + rect.width * 0.35, 60), BLUE)
+
+
+def test_that_the_wipe_handle_stays_on_the_picture_and_double_click_centres_it(full: Canvas) -> None:
+    full.set_mode(CanvasMode.WIPE)
+    drag(full, (full.wipe_x(), 100), (5000, 100))
+    assert full.wipe == 1.0
+    double_click(full, (full.wipe_x(), 100))
+    assert full.wipe == 0.5
+    key(full, Qt.Key.Key_Right)
+    assert full.wipe == pytest.approx(0.52)
+
+
+def test_that_a_zoomed_wipe_pans_beside_the_handle(full: Canvas) -> None:
+    full.set_mode(CanvasMode.WIPE)
+    full.zoom_by(4)
+    before = full.wipe
+    drag(full, (full.wipe_x() + 80, 100), (full.wipe_x() + 180, 100))
+    assert full.wipe == before
+    assert full.zoom.centre_x < 0.5
+
+
+def test_that_comparing_shows_a_while_it_is_held(full: Canvas) -> None:
+    full.set_comparing(True)
+    assert full.wanted_views == (View.A, View.BLEND)
+    assert sees(full, middle(full, View.BLEND), RED)
+    full.set_comparing(False)
+    assert sees(full, middle(full, View.BLEND), GREEN)
+
+
+# --- zoom ---------------------------------------------------------------------------------------------------------
+
+
+def test_that_the_wheel_zooms_at_the_cursor_and_double_click_fits(full: Canvas, qtbot: QtBot) -> None:
+    place = middle(full, View.BLEND) + QPointF(100, 50)
+    with qtbot.waitSignal(full.zoom_changed):
+        wheel(full, 3, place)
+    assert full.zoom.factor == pytest.approx(1.2**3)
+    assert full.zoom.centre_x > 0.5
+    double_click(full, place)
+    assert full.zoom == FITTED
+
+
+def test_that_one_to_one_is_exact_also_for_a_small_picture(full: Canvas) -> None:
+    full.one_to_one()
+    assert full.zoom_percent == pytest.approx(100)
+    image = image_of(full)
+    rect = full.frames()[View.BLEND]
+    row = [color_at(image, (x, rect.centre[1])) for x in range(int(rect.x), int(rect.right))]
+    assert abs(sum(is_near(color, QColor(*GREEN), 4) for color in row) - 64) <= 1
+    full.fit()
+    assert full.zoom == FITTED
+
+
+def test_that_zooming_out_stops_at_the_fit(full: Canvas) -> None:
+    full.show_frame(frame(View.BLEND, GREEN, generation=2, size=64, full=1024))
+    for _ in range(30):
+        wheel(full, -1, (300, 250))
+    assert full.zoom.factor == pytest.approx(1.0)
+
+
+def test_that_dragging_pans_a_zoomed_picture(full: Canvas) -> None:
+    full.zoom_by(4)
+    centre = full.zoom.centre_x
+    drag(full, (300, 250), (360, 250))
+    assert full.zoom.centre_x < centre
+    key(full, Qt.Key.Key_Right)
+    key(full, Qt.Key.Key_Plus)
+    assert full.zoom.factor == pytest.approx(4.8)
+
+
+def test_that_wanted_size_follows_room_and_zoom_in_powers_of_two(full: Canvas, qtbot: QtBot) -> None:
+    assert full.wanted_size_px == 512
+    with qtbot.waitSignal(full.wants_changed):
+        full.zoom_by(3)
+    assert full.wanted_size_px == 2048
+    with qtbot.assertNotEmitted(full.wants_changed):
+        full.zoom_by(1.05)
+    with qtbot.waitSignal(full.wants_changed):
+        full.set_mode(CanvasMode.TRIPTYCH)
+
+
+def test_that_mode_changes_are_told_once(full: Canvas, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(full.mode_changed) as changed:
+        full.set_mode(CanvasMode.TRIPTYCH)
+    assert changed.args == ["triptych"]
+    with qtbot.assertNotEmitted(full.mode_changed):
+        full.set_mode(CanvasMode.TRIPTYCH)
+
+
+def test_that_window_keys_pass_through(full: Canvas) -> None:
+    for which, text in ((Qt.Key.Key_1, "1"), (Qt.Key.Key_Space, " "), (Qt.Key.Key_Left, "")):
+        assert not key(full, which, text=text).isAccepted()
+
+
+# --- dropping -----------------------------------------------------------------------------------------------------
+
+
+def test_that_dropped_files_come_as_paths(canvas: Canvas, qtbot: QtBot, tmp_path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "me.jpg")), QUrl("https://example.org/")])
+    none, left, copy = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
+    entering = QDragEnterEvent(QPoint(9, 9), copy, mime, left, none)
+    QApplication.sendEvent(canvas, entering)
+    assert entering.isAccepted()
+    assert DARK.focus in colors_in(image_of(canvas), QRectF(0, 0, 40, 40))
+    with qtbot.waitSignal(canvas.paths_dropped) as dropped:
+        QApplication.sendEvent(canvas, QDropEvent(QPointF(9, 9), copy, mime, left, none))
+    assert dropped.args == [(tmp_path / "me.jpg",)]
+    assert DARK.focus not in colors_in(image_of(canvas), QRectF(0, 0, 40, 40))
+
+
+def test_that_a_drag_without_files_is_refused_and_leaving_unmarks(canvas: Canvas) -> None:
+    mime = QMimeData()
+    mime.setText("words")
+    none, left, copy = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
+    entering = QDragEnterEvent(QPoint(9, 9), copy, mime, left, none)
+    QApplication.sendEvent(canvas, entering)
+    assert not entering.isAccepted()
+    QApplication.sendEvent(canvas, QDragLeaveEvent())
+    assert DARK.focus not in colors_in(image_of(canvas), QRectF(0, 0, 40, 40))

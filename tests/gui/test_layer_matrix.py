@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+from hand import ALT, CTRL, SHIFT, Record, Show, click, double_click, drag, hover, key, wheel
+from looking import color_at, image_of
+from PySide6.QtCore import QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from gui.theme import DARK
+from gui.widgets.inline_edit import InlineEdit
+from gui.widgets.layer_matrix import LayerMatrix, MatrixRow
+
+NONE = (0.0,) * 10
+
+
+@pytest.fixture
+def matrix(show: Show) -> LayerMatrix:
+    made = LayerMatrix()
+    made.set_columns((4, 8, 16, 32, 64))
+    made.set_rows((MatrixRow("a", "seed 88", NONE), MatrixRow("b", "portrait 3", NONE)))
+    return show(made, 268, made.height())
+
+
+def cell(matrix: LayerMatrix, row: int, column: int) -> QPointF:
+    return matrix.cell_rect(row, column).center()
+
+
+def strengths(matrix: LayerMatrix, row: int) -> list[float]:
+    return [round(matrix.strength(row, column), 2) for column in range(matrix.column_count)]
+
+
+def test_that_dragging_up_fills_a_cell(matrix: LayerMatrix) -> None:
+    record = Record(matrix, "strengths_changed")
+    drag(matrix, cell(matrix, 0, 1), cell(matrix, 0, 1) + QPointF(0, -40))
+    assert strengths(matrix, 0) == [0, 0.5, 0, 0, 0]
+    assert matrix.rows[0].strengths == (0, 0, 0.5, 0.5, 0, 0, 0, 0, 0, 0)
+    assert record.values[-1] == (0, matrix.rows[0].strengths)
+    assert record.gestures == 1
+    assert strengths(matrix, 1) == [0] * 5
+
+
+def test_that_dragging_sideways_carries_the_strength_along(matrix: LayerMatrix) -> None:
+    matrix.set_rows((MatrixRow("a", "seed 88", (0.6, 0.6)),))
+    record = Record(matrix, "strengths_changed")
+    drag(matrix, cell(matrix, 0, 0), cell(matrix, 0, 3), steps=3)
+    assert strengths(matrix, 0) == [0.6, 0.6, 0.6, 0.6, 0]
+    assert record.gestures == 1
+
+
+def test_that_a_click_takes_all_or_nothing(matrix: LayerMatrix) -> None:
+    click(matrix, cell(matrix, 1, 2))
+    assert strengths(matrix, 1) == [0, 0, 1, 0, 0]
+    matrix.finish_gesture()
+    click(matrix, cell(matrix, 1, 2))
+    assert strengths(matrix, 1) == [0] * 5
+
+
+def test_that_a_double_click_empties_a_cell_in_one_gesture(matrix: LayerMatrix) -> None:
+    matrix.set_rows((MatrixRow("a", "a", (0.4,) * 10),))
+    record = Record(matrix, "strengths_changed")
+    double_click(matrix, cell(matrix, 0, 0))
+    assert strengths(matrix, 0) == [0, 0.4, 0.4, 0.4, 0.4]
+    assert record.gestures == 1
+
+
+def test_that_shift_is_fine_and_ctrl_snaps_to_quarters(matrix: LayerMatrix) -> None:
+    drag(matrix, cell(matrix, 0, 0), cell(matrix, 0, 0) + QPointF(0, -40), SHIFT)
+    assert strengths(matrix, 0)[0] == 0.05
+    drag(matrix, cell(matrix, 0, 1), cell(matrix, 0, 1) + QPointF(0, -45), CTRL)
+    assert strengths(matrix, 0)[1] == 0.5
+
+
+def test_that_a_header_toggles_its_column_in_the_current_row(matrix: LayerMatrix) -> None:
+    record = Record(matrix, "strengths_changed")
+    key(matrix, Qt.Key.Key_Down, ALT)
+    assert matrix.current_row == 1
+    click(matrix, matrix.header_rect(3).center())
+    assert strengths(matrix, 1) == [0, 0, 0, 1, 0]
+    click(matrix, matrix.header_rect(3).center())
+    assert strengths(matrix, 1) == [0] * 5
+    assert record.gestures == 2
+
+
+def test_that_a_group_toggles_coarse_middle_or_fine(matrix: LayerMatrix) -> None:
+    assert [name for name, _ in matrix.groups()] == ["coarse", "middle", "fine"]
+    click(matrix, matrix.group_rect(0).center())
+    click(matrix, matrix.group_rect(2).center())
+    assert strengths(matrix, 0) == [1, 1, 0, 0, 1]
+
+
+def test_that_the_remove_button_removes_its_row(matrix: LayerMatrix, qtbot: QtBot) -> None:
+    hover(matrix, matrix.name_rect(1).center())
+    with qtbot.waitSignal(matrix.row_removed) as removed:
+        click(matrix, matrix.remove_rect(1).center())
+    assert removed.args == [1]
+    with qtbot.waitSignal(matrix.row_removed) as removed:
+        key(matrix, Qt.Key.Key_Delete, CTRL)
+    assert removed.args == [0]
+
+
+def test_that_keys_walk_and_step(matrix: LayerMatrix) -> None:
+    record = Record(matrix, "strengths_changed")
+    key(matrix, Qt.Key.Key_Right)
+    key(matrix, Qt.Key.Key_Up)
+    key(matrix, Qt.Key.Key_PageUp)
+    wheel(matrix, 1)
+    assert strengths(matrix, 0) == [0, 0.35, 0, 0, 0]
+    key(matrix, Qt.Key.Key_Delete)
+    assert strengths(matrix, 0) == [0] * 5
+    assert record.gestures == 1
+    assert matrix.accessibleDescription() == "seed 88, 8 px: 0.00"
+
+
+def test_that_a_strength_can_be_typed(matrix: LayerMatrix, qtbot: QtBot) -> None:
+    key(matrix, Qt.Key.Key_Return)
+    qtbot.keyClicks(matrix.findChild(InlineEdit), "1/3")
+    qtbot.keyClick(matrix.findChild(InlineEdit), Qt.Key.Key_Return)
+    assert matrix.strength(0, 0) == pytest.approx(1 / 3)
+
+
+def test_that_columns_can_follow_the_rows_of_ws_exactly(matrix: LayerMatrix) -> None:
+    matrix.set_ws_resolutions((4, 8, 8, 16, 16, 16))
+    assert matrix.column_count == 3
+    click(matrix, cell(matrix, 0, 2))
+    assert matrix.rows[0].strengths[:6] == (0, 0, 0, 1, 1, 1)
+    matrix.set_unfolded(True)
+    assert matrix.column_count == 6
+    assert [matrix.column_resolution(column) for column in range(6)] == [4, 8, 8, 16, 16, 16]
+
+
+def test_that_setting_rows_is_silent_and_short_strengths_are_none(matrix: LayerMatrix) -> None:
+    record = Record(matrix, "strengths_changed")
+    matrix.set_rows((MatrixRow("a", "a", (1.0,)),))
+    assert strengths(matrix, 0) == [0.5, 0, 0, 0, 0]
+    assert matrix.current_row == 0
+    assert record.said == []
+
+
+def test_that_an_empty_matrix_says_how_to_begin_and_bears_every_touch(matrix: LayerMatrix) -> None:
+    matrix.set_rows(())
+    for which in (Qt.Key.Key_Up, Qt.Key.Key_Return, Qt.Key.Key_Delete):
+        key(matrix, which)
+    click(matrix, (100, 20))
+    wheel(matrix, 1)
+    assert matrix.rows == ()
+    assert image_of(matrix).width() == 268
+
+
+def test_that_a_cell_is_filled_from_the_left_by_its_strength(matrix: LayerMatrix) -> None:
+    matrix.clearFocus()
+    matrix.set_rows((MatrixRow("a", "a", (0.5, 0.5)),))
+    image, rect = image_of(matrix), matrix.cell_rect(0, 0)
+    filled = color_at(image, (rect.left() + rect.width() * 0.25, rect.center().y()))
+    empty = color_at(image, (rect.left() + rect.width() * 0.75, rect.center().y()))
+    assert filled.blue() > filled.red()
+    assert empty.name() == DARK.raised
+
+
+def test_that_a_disabled_matrix_does_nothing(matrix: LayerMatrix) -> None:
+    matrix.set_disabled_reason("No model")
+    click(matrix, cell(matrix, 0, 0))
+    assert strengths(matrix, 0) == [0] * 5
