@@ -52,7 +52,7 @@ def nvidia_network(generator: PersistentObject) -> ForeignNetwork:
     tensors: dict[str, LazyTensor] = {}
     attributes: dict[str, dict[str, Any]] = {}
     _refuse_stylegan3(generator)
-    _flatten(generator, "", tensors, attributes)
+    _flatten(generator, "", tensors, attributes, set())
     options = _mapping_of(attributes[""].get("_init_kwargs", {}), "_init_kwargs")
     newer = "in_features" in attributes.get("mapping.fc0", {}) or not _SYNTHESIS_OPTIONS.isdisjoint(options)
     nested = "synthesis_kwargs" in options or not newer
@@ -122,7 +122,11 @@ def _flatten(
     path: str,
     tensors: dict[str, LazyTensor],
     attributes: dict[str, dict[str, Any]],
+    seen: set[int],
 ) -> None:
+    if id(module.state) in seen:
+        raise UnsupportedModelError(f"The model uses one part twice, which StyleGAN2 never does: {path:.120}.")
+    seen.add(id(module.state))
     if len(attributes) >= MAX_MODULES or path.count(".") >= MAX_MODULE_DEPTH:
         raise UnsupportedModelError("The model has more parts than any StyleGAN2 network.")
     _check_class(module, path)
@@ -145,7 +149,7 @@ def _flatten(
         full = f"{path}.{name}".lstrip(".")
         if not isinstance(child, PersistentObject):
             raise CorruptModelError(f"The model's part {full:.120} is not a network module.")
-        _flatten(child, full, tensors, attributes)
+        _flatten(child, full, tensors, attributes, seen)
 
 
 def _check_class(module: PersistentObject, path: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,18 +112,16 @@ def _from_state_dict(root: dict[Any, Any]) -> ForeignNetwork:
     raise UnsupportedModelError(f"The file holds no network that Graft knows (it has: {names}).")
 
 
-def _candidates(root: dict[Any, Any]) -> list[StateDict]:
-    """The state dicts in a checkpoint, best first: averaged before raw, wrapped before bare."""
-    found: list[StateDict] = []
-    level = [root]
+def _candidates(root: dict[Any, Any]) -> Iterator[StateDict]:
+    """The state dicts in a checkpoint, best first: averaged before raw, wrapped before bare; each once."""
+    level, seen = [root], set()
     for _ in range(_MAX_WRAPPING):
         wrapped = [table[key] for table in level for key in _WRAPPERS if type(table.get(key)) is dict]
         for table in (*wrapped, *level):
-            state = _tensors_of(table)
-            if state:
-                found.extend(_without_prefixes(state))
+            if id(table) not in seen:
+                seen.add(id(table))
+                yield from _without_prefixes(_tensors_of(table))
         level = wrapped[: len(_WRAPPERS)]
-    return found
 
 
 def _tensors_of(table: dict[Any, Any]) -> StateDict:
@@ -136,8 +134,8 @@ def _tensors_of(table: dict[Any, Any]) -> StateDict:
 
 def _without_prefixes(state: StateDict) -> list[StateDict]:
     """The state dict as it is, and with what DataParallel or a training wrapper put before each name removed."""
-    versions = [state]
-    for _ in range(2):
+    versions = [state] if state else []
+    for _ in range(2 * len(versions)):
         for prefix in _PREFIXES:
             inner = {name[len(prefix) :]: value for name, value in versions[-1].items() if name.startswith(prefix)}
             if inner:

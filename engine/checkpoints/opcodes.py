@@ -13,17 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.checkpoints.records import Budget, Global, Instance, PersistentObject
+from engine.checkpoints.graph import MAX_DEPTH, TOO_COMPLEX, check_graph
+from engine.checkpoints.records import Budget, Global
 from engine.errors import CorruptModelError, ModelError, UnsafeModelError, UnsupportedModelError
 
 MAX_STACK = 100_000
-MAX_DEPTH = 200
 MAX_INT_BYTES = 64
 MAX_NAME_CHARS = 256
 INLINE_BYTES = 4_096
 
 CODE_HINT = "Weight files hold numbers only. Get the model from a source that you trust."
-_TOO_COMPLEX = "The file is far more complex than any model; it was not opened."
 
 
 @dataclass(slots=True)
@@ -96,7 +95,7 @@ class _Machine:
                 raise incomplete(size + 1, size)
             budget.opcodes -= 1
             if budget.opcodes < 0 or len(self.stack) > MAX_STACK:
-                raise CorruptModelError(_TOO_COMPLEX)
+                raise CorruptModelError(TOO_COMPLEX)
             op = data[self.pos]
             self.pos += 1
             if op == _STOP:
@@ -226,7 +225,7 @@ def _frame(m: _Machine) -> None:
 
 def _mark(m: _Machine) -> None:
     if len(m.marks) >= MAX_DEPTH:
-        raise CorruptModelError(_TOO_COMPLEX)
+        raise CorruptModelError(TOO_COMPLEX)
     m.marks.append(len(m.stack))
 
 
@@ -444,59 +443,3 @@ _CODE_OPCODES = {
     0x92: "NEWOBJ_EX",
 }
 _TEXT_OPCODES = frozenset(b"FILSVdglp")
-
-
-def check_graph(root: Any) -> None:
-    """Refuse values that contain themselves or nest deeper than any model does. Iterative.
-
-    Raises:
-        CorruptModelError
-    """
-    depth_of: dict[int, int] = {}
-    open_nodes: set[int] = set()
-    path: list[tuple[Any, Any, int]] = []  # node, iterator over children, deepest child so far
-
-    def enter(node: Any) -> None:
-        if len(path) >= MAX_DEPTH:
-            raise CorruptModelError(_TOO_COMPLEX)
-        open_nodes.add(id(node))
-        path.append((node, iter(_children(node)), 0))
-
-    if not _children(root):
-        return
-    enter(root)
-    while path:
-        node, children, deepest = path[-1]
-        for child in children:
-            if not _children(child):
-                continue
-            if id(child) in open_nodes:
-                raise CorruptModelError("A value in the pickle contains itself.")
-            if id(child) in depth_of:
-                deepest = max(deepest, depth_of[id(child)])
-                continue
-            path[-1] = (node, children, deepest)
-            enter(child)
-            break
-        else:
-            path.pop()
-            open_nodes.discard(id(node))
-            depth_of[id(node)] = deepest + 1
-            if path:
-                above, siblings, best = path[-1]
-                path[-1] = (above, siblings, max(best, deepest + 1))
-            if len(path) + deepest + 1 > MAX_DEPTH:
-                raise CorruptModelError(_TOO_COMPLEX)
-
-
-def _children(node: Any) -> Any:
-    kind = type(node)
-    if kind is list or kind is tuple:
-        return node
-    if kind is dict:
-        return node.values()
-    if kind is PersistentObject:
-        return (node.state,)
-    if kind is Instance:
-        return (*node.args, node.state)
-    return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from engine.checkpoints.opcodes import read_pickle
@@ -39,7 +39,7 @@ def read_torch_zip(data: memoryview, budget: Budget) -> Any:
             size = f"{member.size:,} bytes instead of {storage.nbytes:,}"
             raise CorruptModelError(f"The data of tensor storage {shown(key)} has {size}.")
         storage.byteorder = byteorder
-        storage.read = partial(read_member, data, member)
+        storage.read = cache(partial(read_member, data, member))  # many tensors may share one: check it once
     return value
 
 

@@ -432,6 +432,7 @@ def _pickles() -> Iterator[Case]:
     yield Case("A30 a tensor is text", lambda: snapshot(_with_buffer("x")), CorruptModelError)
     yield Case("A30 modules without end", _deep_modules, UnsupportedModelError)
     yield Case("A30 modules shared a billion times", _shared_modules, UnsupportedModelError)
+    yield Case("A30 states shared by many modules", _shared_states, UnsupportedModelError)
     yield Case("A33 TF tuple with a call", _tf_tuple)
     yield Case("A33 TF network", lambda: (GOLDEN / "tf_sg2_64" / "net.pkl").read_bytes(), UnsupportedModelError)
     yield Case("A36 module_src of 9 MB", lambda: _bad_meta(module_src="#" * 9_000_000), OPENS)
@@ -469,6 +470,24 @@ def _deep_modules() -> bytes:
     for _ in range(30):
         module = foreign.Module("FullyConnectedLayer", modules={"affine": module})
     return snapshot(_with_module("mapping", foreign.Module("MappingNetwork", modules={"fc0": module})))
+
+
+def _shared_states() -> bytes:
+    """Two thousand modules that share one table of 20,000 attributes."""
+    child = foreign.Module("FullyConnectedLayer", attributes={f"a{i}": None for i in range(20_000)})
+    network = _with_module(
+        "mapping", foreign.Module("MappingNetwork", modules={f"fc{i}": child for i in range(1_900)})
+    )
+    return snapshot(network)
+
+
+def _shared_tables() -> bytes:
+    """A checkpoint whose every wrapper is the same table of 20,000 tensors, four levels deep."""
+    tensor = torch.zeros(1)
+    table: dict[str, Any] = {f"t{i}": tensor for i in range(20_000)}
+    for _ in range(4):
+        table = dict.fromkeys(("g_ema", "G_ema", "state_dict", "generator", "g", "G", "params", "model"), table)
+    return torch_zip(table)
 
 
 def _shared_modules() -> bytes:
@@ -624,6 +643,7 @@ def _torch_files() -> Iterator[Case]:
     )
     yield Case("B22 a pickled class of the user", lambda: _checkpoint(net=Calls(collections.Counter, "ab")))
     yield Case("B24 one storage under two names", _shared_storage, OPENS)
+    yield Case("B24 one table under many names", _shared_tables, UnsupportedModelError)
     yield Case("B25 quantised", _quantized, UnsupportedModelError)
     yield Case("B25 sparse", lambda: torch_zip({"g_ema": torch.eye(3).to_sparse()}), REFUSED)
     yield Case("B25 meta tensor", lambda: torch_zip({"g_ema": torch.empty(3, device="meta")}), REFUSED)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watch import watched
 
-from engine.checkpoints.opcodes import check_graph, read_pickle
+from engine.checkpoints.graph import check_graph
+from engine.checkpoints.opcodes import read_pickle
 from engine.checkpoints.records import Budget
 from engine.checkpoints.torch_streams import network_pickle_context, read_legacy_stream
 from engine.errors import CorruptModelError, ModelError
