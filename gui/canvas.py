@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,13 +27,14 @@ from engine.state import View
 from gui import canvas_paint
 from gui.align_view import AlignView
 from gui.canvas_layout import FITTED, Rect, Zoom, fit, one_to_one, panned, placed, single, triptych, zoomed_at
-from gui.picture import Picture
+from gui.shown_frames import ShownFrames
 from gui.theme import current_theme
 from gui.widgets.drops import local_paths
 from gui.widgets.hand import clamp, is_fine, is_snapping, wheel_steps
 
 EMPTY_HINT = "Drop a portrait, a model or a recipe here"
 WHEEL_FACTOR = 1.2
+USUAL_SIZE_PX = 256
 _HANDLE_REACH_PX = 14
 _WIPE_STEP = 0.02
 _PAN_STEP_PX = 40.0
@@ -46,17 +46,6 @@ class CanvasMode(StrEnum):
     B = "b"
     TRIPTYCH = "triptych"
     WIPE = "wipe"
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The newest picture of a view, and what is known of the finished one."""
-
-    picture: Picture
-    generation: int
-    full_size_px: int
-    size_px: int
-    is_final: bool
 
 
 @dataclass
@@ -81,7 +70,7 @@ class Canvas(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mode = CanvasMode.BLEND
-        self._shown: dict[View, _Shown] = {}
+        self._shown = ShownFrames()
         self._captions = {View.A: "A", View.BLEND: "Blend", View.B: "B"}
         self._zoom = FITTED
         self._wipe_views = (View.A, View.BLEND)
@@ -109,19 +98,14 @@ class Canvas(QWidget):
 
     def show_frame(self, frame: Frame) -> bool:
         """Show a frame, unless it is older or coarser than what is on screen. Returns whether it was taken."""
-        old = self._shown.get(frame.view)
-        if old is not None and (frame.generation, frame.size_px) < (old.generation, old.size_px):
-            return False
-        self._shown[frame.view] = _Shown(
-            Picture(frame.image), frame.generation, frame.full_size_px, frame.size_px, frame.is_final
-        )
-        self.update()
-        return True
+        is_better = self._shown.take(frame)
+        if is_better:
+            self.update()
+        return is_better
 
     def shown_generation(self, view: View) -> int:
         """Generation of the picture of a view that is on screen, -1 when there is none."""
-        shown = self._shown.get(view)
-        return -1 if shown is None else shown.generation
+        return self._shown.generation(view)
 
     def clear(self) -> None:
         """Take every picture away, for when their model is gone."""
@@ -129,7 +113,7 @@ class Canvas(QWidget):
         self.update()
 
     def clear_view(self, view: View) -> None:
-        self._shown.pop(view, None)
+        self._shown.drop(view)
         self.update()
 
     # --- what is looked at -----------------------------------------------------------------------------------------
@@ -206,9 +190,7 @@ class Canvas(QWidget):
         """Length of the line at the foot, None when there is no line."""
         if self._progress is not None:
             return self._progress
-        shown = [self._shown[view] for view in self.wanted_views if view in self._shown]
-        coarse = [one for one in shown if not one.is_final]
-        return min((max(0.08, one.size_px / one.full_size_px) for one in coarse), default=None)
+        return self._shown.progress(self.wanted_views)
 
     def _tell_wants(self) -> None:
         wants = (self.wanted_views, self.wanted_size_px)
@@ -255,8 +237,7 @@ class Canvas(QWidget):
             self.update()
 
     def _full_size_px(self) -> int:
-        sizes = [self._shown[view].full_size_px for view in self.wanted_views if view in self._shown]
-        return sizes[0] if sizes else 256
+        return self._shown.full_size_px(self.wanted_views) or USUAL_SIZE_PX
 
     # --- geometry --------------------------------------------------------------------------------------------------
 
@@ -501,8 +482,7 @@ class Canvas(QWidget):
     ) -> None:
         shown = self._shown.get(view)
         if shown is None and may_stand_in:
-            stand_ins: Callable[[View], int] = self.shown_generation
-            shown = self._shown[max(self._shown, key=stand_ins)]
+            shown = self._shown.newest()
         if shown is None:
             canvas_paint.paint_empty_frame(painter, current_theme(), frame)
             return

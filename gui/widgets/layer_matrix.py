@@ -24,7 +24,7 @@ from gui.widgets.hand import (
     key_step,
 )
 from gui.widgets.inline_edit import InlineEdit
-from gui.widgets.matrix_paint import CELL_PX, GAP_PX, GROUP_PX, HEADER_PX, ROW_PX
+from gui.widgets.matrix_layout import HEADER_PX, ROW_PX, MatrixLayout, Place
 from gui.widgets.slider_scale import shown
 
 STEP = 0.05
@@ -43,16 +43,6 @@ class MatrixRow:
     strengths: tuple[float, ...]
     tooltip: str = ""
     icon: QImage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is under the pointer: a cell, a header, a group, a remove button, or a row's name."""
-
-    row: int | None = None
-    column: int | None = None
-    group: int | None = None
-    is_remove: bool = False
 
 
 class LayerMatrix(HandWidget):
@@ -173,7 +163,11 @@ class LayerMatrix(HandWidget):
         everything = all(self.strength(row, column) >= 0.995 for column in columns)
         self._set_strengths(row, columns, 0.0 if everything else 1.0)
 
-    # --- geometry --------------------------------------------------------------------------------------------------
+    @property
+    def places(self) -> MatrixLayout:
+        """Where everything is."""
+        groups = tuple(columns for _, columns in self.groups())
+        return MatrixLayout(self.width(), self._name_px, len(self._rows), self.column_count, groups)
 
     def sizeHint(self) -> QSize:
         return QSize(260, round(HEADER_PX + max(1, len(self._rows)) * ROW_PX))
@@ -181,55 +175,13 @@ class LayerMatrix(HandWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, self.sizeHint().height())
 
-    def column_left(self, column: int) -> float:
-        return self._name_px + column * self._pitch()
-
-    def _pitch(self) -> float:
-        return (self.width() - self._name_px + GAP_PX) / max(1, self.column_count)
-
-    def cell_rect(self, row: int, column: int) -> QRectF:
-        top = HEADER_PX + row * ROW_PX + (ROW_PX - CELL_PX) / 2
-        return QRectF(self.column_left(column), top, self._pitch() - GAP_PX, CELL_PX)
-
-    def header_rect(self, column: int) -> QRectF:
-        return QRectF(self.column_left(column), GROUP_PX, self._pitch() - GAP_PX, HEADER_PX - GROUP_PX)
-
-    def group_rect(self, group: int) -> QRectF:
-        columns = self.groups()[group][1]
-        left, right = self.column_left(columns[0]), self.column_left(columns[-1]) + self._pitch() - GAP_PX
-        return QRectF(left, 0, right - left, GROUP_PX)
-
-    def name_rect(self, row: int) -> QRectF:
-        return QRectF(0, HEADER_PX + row * ROW_PX, self._name_px - 6, ROW_PX)
-
-    def remove_rect(self, row: int) -> QRectF:
-        name = self.name_rect(row)
-        return QRectF(name.right() - 13, name.center().y() - 6, 12, 12)
-
-    def place_at(self, position: QPointF) -> Place:
-        """What is there."""
-        column = int((position.x() - self._name_px) // self._pitch()) if position.x() >= self._name_px else None
-        if column is not None and not column < self.column_count:
-            return Place()
-        if position.y() < GROUP_PX:
-            groups = [index for index, (_, columns) in enumerate(self.groups()) if column in columns]
-            return Place(group=groups[0]) if groups else Place()
-        if position.y() < HEADER_PX:
-            return Place(column=column)
-        row = int((position.y() - HEADER_PX) // ROW_PX)
-        if not row < len(self._rows):
-            return Place()
-        if column is None:
-            return Place(row=row, is_remove=self.remove_rect(row).adjusted(-3, -3, 3, 3).contains(position))
-        return Place(row=row, column=column)
-
     # --- the hand --------------------------------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() is not Qt.MouseButton.LeftButton or not self._rows:
             return
         self._gesture.end()
-        place = self.place_at(event.position())
+        place = self.places.place_at(event.position())
         if place.row is None:
             self._press_header(place)
         elif place.is_remove:
@@ -251,7 +203,7 @@ class LayerMatrix(HandWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         position = event.position()
         if self._drag is None:
-            self._hover(self.place_at(position))
+            self._hover(self.places.place_at(position))
             return
         if not self._has_moved and (position - self._press).manhattanLength() < CLICK_PX:
             return
@@ -260,7 +212,7 @@ class LayerMatrix(HandWidget):
         value = self._drag.value_at(position.y(), is_fine(event))
         value = round(value / PAGE) * PAGE if is_snapping(event) else value
         value = round(value, 3 if is_fine(event) else 2)
-        reached = int(clamp((position.x() - self._name_px) // self._pitch(), 0, self.column_count - 1))
+        reached = self.places.column_at(position.x())
         low, high = sorted((column, reached))
         self._set_strengths(row, tuple(range(low, high + 1)), value)
         self._go_to(row, reached)
@@ -276,7 +228,7 @@ class LayerMatrix(HandWidget):
             self._gesture.settle()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        place = self.place_at(event.position())
+        place = self.places.place_at(event.position())
         if event.button() is Qt.MouseButton.LeftButton and place.row is not None and place.column is not None:
             self._drag = None
             self._set_strengths(place.row, (place.column,), 0.0)
@@ -338,7 +290,7 @@ class LayerMatrix(HandWidget):
     # --- typing, menu, words ---------------------------------------------------------------------------------------
 
     def _type(self) -> None:
-        cell = self.cell_rect(*self._current)
+        cell = self.places.cell(*self._current)
         left = clamp(cell.center().x() - 24, 0, self.width() - 48)
         rect = QRect(round(left), round(cell.center().y() - 11), 48, 22)
         self._edit.open_at(rect, shown(self.strength(*self._current), 2), Qt.AlignmentFlag.AlignHCenter)
@@ -353,7 +305,7 @@ class LayerMatrix(HandWidget):
         self._gesture.end()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        place = self.place_at(QPointF(event.pos()))
+        place = self.places.place_at(QPointF(event.pos()))
         if self._rows:
             self.context_menu(self.current_row if place.row is None else place.row).popup(event.globalPos())
 
@@ -375,7 +327,7 @@ class LayerMatrix(HandWidget):
 
     def event(self, event: QEvent) -> bool:
         if event.type() is QEvent.Type.ToolTip and self.isEnabled():
-            place = self.place_at(QPointF(event.pos()))  # type: ignore[attr-defined]
+            place = self.places.place_at(QPointF(event.pos()))  # type: ignore[attr-defined]
             words = self._words_for(place) or self._help
             if words:
                 QToolTip.showText(event.globalPos(), words, self)  # type: ignore[attr-defined]
@@ -408,13 +360,13 @@ class LayerMatrix(HandWidget):
                 matrix_paint.paint_empty(painter, theme, QRectF(self.rect()), EMPTY_TEXT)
                 return
             for group, (name, _) in enumerate(self.groups()):
-                rect, is_lit = self.group_rect(group), lit.group == group
+                rect, is_lit = self.places.group(group), lit.group == group
                 matrix_paint.paint_group(painter, theme, rect, name, is_lit=is_lit, is_enabled=is_enabled)
             texts = [self._header_text(column) for column in range(self.column_count)]
-            painter.setFont(matrix_paint.header_font(texts, self._pitch()))
+            painter.setFont(matrix_paint.header_font(texts, self.places.pitch))
             for column, text in enumerate(texts):
                 is_lit = lit.row is None and lit.column == column
-                rect = self.header_rect(column)
+                rect = self.places.header(column)
                 matrix_paint.paint_header(painter, theme, rect, text, is_lit=is_lit, is_enabled=is_enabled)
             for row in range(len(self._rows)):
                 self._paint_row(painter, theme, row)
@@ -429,9 +381,9 @@ class LayerMatrix(HandWidget):
 
     def _paint_row(self, painter: QPainter, theme: Theme, row: int) -> None:
         source, lit, is_enabled = self._rows[row], self._hovered, self.isEnabled()
-        name = self.name_rect(row)
+        name = self.places.name(row)
         if lit.row == row and is_enabled:
-            matrix_paint.paint_remove(painter, theme, self.remove_rect(row), is_lit=lit.is_remove)
+            matrix_paint.paint_remove(painter, theme, self.places.remove(row), is_lit=lit.is_remove)
             name = name.adjusted(0, 0, -16, 0)
         is_current = row == self.current_row
         matrix_paint.paint_name(
@@ -441,7 +393,7 @@ class LayerMatrix(HandWidget):
             matrix_paint.paint_cell(
                 painter,
                 theme,
-                self.cell_rect(row, column),
+                self.places.cell(row, column),
                 self.strength(row, column),
                 is_lit=(lit.row, lit.column) == (row, column),
                 is_enabled=is_enabled,

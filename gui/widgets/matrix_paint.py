@@ -13,11 +13,6 @@ from gui.theme import CAPTION_PX, Theme, body_font, caption_font, figures_font, 
 NAME_PX = (56.0, 96.0)
 """How narrow and how wide the column of names may be."""
 
-CELL_PX = 13.0
-ROW_PX = 18.0
-GAP_PX = 3.0
-GROUP_PX = 15.0
-HEADER_PX = 34.0
 _GROUP_FONT_PX = 10
 _ICON_PX = 14.0
 

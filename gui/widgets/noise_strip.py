@@ -66,7 +66,7 @@ class NoiseStrip(Columns):
                 value = self.column_value(column)
                 top = min(self.value_y(value), place.bottom() - 1.5)
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(mix(theme.panel, theme.sunken, 1.0))
+                painter.setBrush(QColor(theme.sunken))
                 painter.drawRoundedRect(place, 2, 2)
                 painter.fillRect(QRectF(place.left(), neutral, place.width(), 1), mix(theme.sunken, theme.muted, 0.5))
                 is_lit = self.isEnabled() and column == self._hovered

@@ -203,7 +203,7 @@ class SeedPad(HandWidget):
             y = round(rect.top() + rect.height() * quarter / 4) + 0.5
             painter.drawLine(QPointF(x, ground.top()), QPointF(x, ground.bottom()))
             painter.drawLine(QPointF(ground.left(), y), QPointF(ground.right(), y))
-        painter.setPen(QPen(mix(theme.sunken, theme.line, 1.0), 1))
+        painter.setPen(QPen(QColor(theme.line), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(rect)
         painter.restore()

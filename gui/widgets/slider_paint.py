@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen
 
 from gui.icons import paint_icon
-from gui.theme import Theme, body_font, figures_font, mix
+from gui.theme import Theme, body_font, figures_font
 
 TRACK_PX = 4.0
 KNOB_PX = 12.0
@@ -69,7 +69,7 @@ def paint_track(
     else:
         painter.setBrush(QColor(theme.line))
     painter.drawRoundedRect(rect, TRACK_PX / 2, TRACK_PX / 2)
-    painter.setBrush(mix(theme.panel, theme.line, 0.0))
+    painter.setBrush(QColor(theme.panel))
     for x in ticks[1:-1]:
         painter.drawRect(QRectF(math.floor(x), rect.top(), 1, rect.height()))
     painter.setBrush(QColor(theme.muted if is_enabled else theme.disabled))

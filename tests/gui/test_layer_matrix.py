@@ -22,7 +22,7 @@ def matrix(show: Show) -> LayerMatrix:
 
 
 def cell(matrix: LayerMatrix, row: int, column: int) -> QPointF:
-    return matrix.cell_rect(row, column).center()
+    return matrix.places.cell(row, column).center()
 
 
 def strengths(matrix: LayerMatrix, row: int) -> list[float]:
@@ -74,24 +74,24 @@ def test_that_a_header_toggles_its_column_in_the_current_row(matrix: LayerMatrix
     record = Record(matrix, "strengths_changed")
     key(matrix, Qt.Key.Key_Down, ALT)
     assert matrix.current_row == 1
-    click(matrix, matrix.header_rect(3).center())
+    click(matrix, matrix.places.header(3).center())
     assert strengths(matrix, 1) == [0, 0, 0, 1, 0]
-    click(matrix, matrix.header_rect(3).center())
+    click(matrix, matrix.places.header(3).center())
     assert strengths(matrix, 1) == [0] * 5
     assert record.gestures == 2
 
 
 def test_that_a_group_toggles_coarse_middle_or_fine(matrix: LayerMatrix) -> None:
     assert [name for name, _ in matrix.groups()] == ["coarse", "middle", "fine"]
-    click(matrix, matrix.group_rect(0).center())
-    click(matrix, matrix.group_rect(2).center())
+    click(matrix, matrix.places.group(0).center())
+    click(matrix, matrix.places.group(2).center())
     assert strengths(matrix, 0) == [1, 1, 0, 0, 1]
 
 
 def test_that_the_remove_button_removes_its_row(matrix: LayerMatrix, qtbot: QtBot) -> None:
-    hover(matrix, matrix.name_rect(1).center())
+    hover(matrix, matrix.places.name(1).center())
     with qtbot.waitSignal(matrix.row_removed) as removed:
-        click(matrix, matrix.remove_rect(1).center())
+        click(matrix, matrix.places.remove(1).center())
     assert removed.args == [1]
     with qtbot.waitSignal(matrix.row_removed) as removed:
         key(matrix, Qt.Key.Key_Delete, CTRL)
@@ -149,7 +149,7 @@ def test_that_an_empty_matrix_says_how_to_begin_and_bears_every_touch(matrix: La
 def test_that_a_cell_is_filled_from_the_left_by_its_strength(matrix: LayerMatrix) -> None:
     matrix.clearFocus()
     matrix.set_rows((MatrixRow("a", "a", (0.5, 0.5)),))
-    image, rect = image_of(matrix), matrix.cell_rect(0, 0)
+    image, rect = image_of(matrix), matrix.places.cell(0, 0)
     filled = color_at(image, (rect.left() + rect.width() * 0.25, rect.center().y()))
     empty = color_at(image, (rect.left() + rect.width() * 0.75, rect.center().y()))
     assert filled.blue() > filled.red()
