@@ -45,6 +45,7 @@ from engine.errors import StorageError
 from engine.messages import InvertPortrait, LatentSpaceChoice, OpenPortrait, PortraitInverted, PortraitOpened
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
+from engine.training.cli import app as training_app
 
 if TYPE_CHECKING:
     from engine.headless import Headless
@@ -110,6 +111,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(training_app, name="train")
 
 
 def run(arguments: Sequence[str], open_window: OpenWindow) -> None:

@@ -102,7 +102,7 @@ class Found:
 
 def newest_checkpoint(folder: Path) -> Found:
     """Read the newest checkpoint that is complete and undamaged."""
-    refused = []
+    refused: list[str] = []
     for path in _complete_names(folder):
         try:
             return Found(read_checkpoint(path), tuple(refused))
@@ -211,11 +211,12 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     document = optimizer.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = value
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     fits = all(
-        index < len(parameters) and entry["exp_avg"].shape == parameters[index].shape for index, entry in state.items()
+        index < len(parameters) and entry["exp_avg"].shape == parameters[index].shape
+        for index, entry in state.items()
     )
     if not fits:
         raise JobError(

@@ -43,7 +43,7 @@ class TrainingConfig:
         mixing_probability: How often the upper rows of w come from another latent.
         average_images: Half-life of the averaged generator.
         average_rampup: See `engine.training.averaging`; null for a model that was trained before.
-        warmup_images: So long only the discriminator learns: for one that starts at random beside a trained generator.
+        warmup_images: So long only the discriminator learns, for one that starts anew beside a trained generator.
         mirror: Show each picture also mirrored.
         augmentation, ada_groups, ada_target, ada_kimg, ada_interval: See `engine.training.augment.ada`; the strength
             changes every `ada_interval` steps.
@@ -99,8 +99,6 @@ class TrainingConfig:
                 if item not in known:
                     options = ", ".join(known)
                     raise JobError(f"The training setting {name} names {item!r:.40}; known are {options}.")
-        if self.micro_batch and self.batch % self.micro_batch:
-            raise JobError(f"A batch of {self.batch} images cannot be cut into parts of {self.micro_batch}.")
         if self.average_rampup is not None and not 0 < self.average_rampup <= 1:
             raise JobError(f"The training setting average_rampup is {self.average_rampup}; it is a share of 1.")
 
@@ -118,7 +116,7 @@ class TrainingConfig:
             document = parse_json_object(text)
             version = document.pop("format", None)
             if version != FORMAT_VERSION:
-                raise JobError(f"The training settings have format {version!r:.20}; this Graft reads {FORMAT_VERSION}.")
+                raise JobError(f"Training settings of format {version!r:.20}; this Graft reads {FORMAT_VERSION}.")
             return decode(TrainingConfig, document, "training settings")
         except CorruptModelError as error:
             raise JobError(error.user_message, "Correct the settings file, or start a new run.") from error

@@ -102,10 +102,7 @@ def _prepare(source: Path, arrays: list[Path], resolution: int, minimum: int, fo
                 raw.write(np.ascontiguousarray(picture).tobytes())
                 count += 1
 
-            if arrays:
-                report = _check_arrays(arrays, resolution, keep)
-            else:
-                report = check_folder(source, resolution, keep)
+            report = _check_arrays(arrays, resolution, keep) if arrays else check_folder(source, resolution, keep)
         report.require(minimum)
         _with_header(temp / "raw", temp / ARRAY_FILE, (count, resolution, resolution, 3))
         write_atomic(temp / REPORT_FILE, json.dumps(asdict(report), indent=1).encode())
@@ -158,7 +155,7 @@ def _open(folder: Path, key: str) -> Dataset:
             raise ValueError("does not fit its report")
     except (OSError, ValueError, TypeError, KeyError, CorruptModelError):
         raise JobError(
-            f"The prepared pictures in {str(folder):.150} are damaged.", "Delete that folder; they are made again."
+            f"The prepared pictures in {folder!s:.150} are damaged.", "Delete that folder; they are made again."
         ) from None
     return Dataset(pictures, report, key)
 

@@ -72,7 +72,7 @@ def picture_files(folder: Path) -> list[str]:
         JobError: it is not a folder, or holds no picture files.
     """
     if not folder.is_dir():
-        raise JobError(f"There is no folder {str(folder):.200}.", "Choose the folder that holds the pictures.")
+        raise JobError(f"There is no folder {folder!s:.200}.", "Choose the folder that holds the pictures.")
     names = []
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -125,7 +125,7 @@ def _read(path: Path, resolution: int) -> tuple[Picture, tuple[int, int]]:
             if image.width * image.height > MAX_PIXELS:
                 raise _RefusedError(f"it has more than {MAX_PIXELS // 1_000_000} million pixels")
             if min(image.size) < resolution:
-                raise _RefusedError(f"it is {image.width} × {image.height} px, smaller than {resolution} px")
+                raise _RefusedError(f"it is {image.width}x{image.height} px, smaller than {resolution} px")
             size = image.size
             upright = ImageOps.exif_transpose(image).convert("RGB")
             picture = np.asarray(ImageOps.fit(upright, (resolution, resolution), Image.Resampling.BOX))

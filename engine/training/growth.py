@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from engine.errors import UnsupportedModelError
-from engine.nets.discriminator import Discriminator, DiscriminatorConfig, DiscriminatorConv
+from engine.nets.discriminator import Discriminator, DiscriminatorBlock, DiscriminatorConfig
 from engine.network import Network
 from engine.network_config import MAX_RESOLUTION, NetworkConfig
 from engine.training.fresh import block_config, initial_tensors, new_discriminator
@@ -39,7 +39,7 @@ def grow_network(network: Network, seed: int, channels: int | None = None) -> Ne
         )
     size = 2 * config.img_resolution
     if size > MAX_RESOLUTION:
-        raise UnsupportedModelError(f"The network makes {config.img_resolution} px pictures; larger ones are not made.")
+        raise UnsupportedModelError(f"The network makes {size // 2} px pictures; Graft makes no larger ones.")
     grown = _with_block(config, channels or max(8, last.out_channels // 2))
     tensors = initial_tensors(grown, torch.Generator().manual_seed(seed))
     tensors[f"synthesis.b{size}.torgb.weight"].zero_()
@@ -100,13 +100,14 @@ def _see_through(grown: Discriminator, weight: torch.Tensor, bias: torch.Tensor)
     had. The other channels start at random and with no say.
     """
     block = grown.get_submodule(f"b{grown.config.img_resolution}")
-    fromrgb, conv0, conv1, skip = (block.get_submodule(name) for name in ("fromrgb", "conv0", "conv1", "skip"))
+    assert isinstance(block, DiscriminatorBlock)
+    fromrgb, conv0, conv1, skip = block.fromrgb, block.conv0, block.conv1, block.skip
+    assert fromrgb is not None, "the first block reads the picture"
+    assert conv1.bias is not None, "only the skip has none"
     colours = grown.config.img_channels
     pairs = 2 * colours
     signs = torch.cat([torch.eye(colours), -torch.eye(colours)])  # [pairs, colours]
     passed = signs.t() / ((1 + _SLOPE) * _GAIN)  # [colours, pairs]: back from a pair's activations to the colour
-    for conv in (fromrgb, conv0, conv1, skip):
-        assert isinstance(conv, DiscriminatorConv)
     fromrgb.weight[:pairs, :, 0, 0] = signs / fromrgb.weight_gain
     conv0.weight[:pairs] = 0
     conv0.weight[:pairs, :pairs, 1, 1] = signs @ passed / conv0.weight_gain

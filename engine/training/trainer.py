@@ -22,12 +22,12 @@ from engine.training.averaging import average_decay, update_average
 from engine.training.checkpoint import Checkpoint, flattened_optimizer, restore_optimizer
 from engine.training.config import Augmentation, Precision, TrainingConfig
 from engine.training.forward import draw_latents, map_mixed, mixed_precision, synthesize
-from engine.training.fresh import W_AVG_BETA
 from engine.training.freezing import (
     Trainable,
     learning_discriminator_parameters,
     learning_generator_parameters,
 )
+from engine.training.fresh import W_AVG_BETA
 from engine.training.losses import looks_fake, looks_real, path_lengths, r1_penalty
 from engine.training.optimizers import lazy_adam
 from engine.training.world import World
@@ -99,13 +99,21 @@ class Trainer:
             )
         if config.precision is Precision.FLOAT16 and world.device.type == "cpu":
             raise JobError("A processor trains in bfloat16 or float32, not in float16.", "Use --precision bfloat16.")
+        here, rest = divmod(config.batch, world.size)
+        if rest or (config.micro_batch and here % config.micro_batch):
+            raise JobError(
+                f"A batch of {config.batch} images cannot be dealt out to {world.size} devices in equal parts"
+                f"{f' of {config.micro_batch}' if config.micro_batch else ''}.",
+                "Choose another batch or micro_batch.",
+            )
         self.models = models
         self.config = config
         self.world = world
         self.state = state or TrainerState()
         # The fastest memory layout for convolutions, on processors and on graphics cards.
         for module in (models.network.module, models.average.module, models.discriminator):
-            module.requires_grad_(False).to(device=world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.requires_grad_(False)
+            module.to(device=world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         models.network.to(world.device)
         models.average.to(world.device)
         self._generator_parameters = list(
@@ -152,9 +160,9 @@ class Trainer:
         fakes = self._generator_step(part, rng, learns=learns)
         if learns and config.path_length_weight and state.steps % config.path_length_interval == 0:
             self._path_step(part, rng)
-        self._discriminator_step(fakes, reals.split(part), rng)
+        self._discriminator_step(fakes, torch.split(reals, part), rng)
         if state.steps % config.r1_interval == 0 and config.r1_gamma:
-            self._r1_step(reals.split(part), rng)
+            self._r1_step(torch.split(reals, part), rng)
         self._advance()
 
     def _generator_step(self, part: int, rng: torch.Generator, *, learns: bool) -> list[Tensor]:
@@ -306,21 +314,27 @@ class Trainer:
         self._sums[place] += value.detach()
         self._counts[place] += 1
 
+    def require_finite(self) -> None:
+        """Raises:
+        JobError: a loss since the last report is not a number.
+        """
+        bad = [total for total in self._sums.tolist() if not math.isfinite(total)]
+        if bad:
+            raise JobError(
+                f"The training went astray after {self.state.images_seen:,} images: a loss is {bad[0]}. "
+                "The last good checkpoint was kept.",
+                "Resume with a smaller learning rate or a larger r1_gamma.",
+            )
+
     def losses(self) -> Losses:
         """Mean losses since the last call.
 
         Raises:
             JobError: one of them is not a number.
         """
+        self.require_finite()
         sums = self._sums.tolist()
         means = [total / count if count else math.nan for total, count in zip(sums, self._counts, strict=True)]
-        for mean, count in zip(means, self._counts, strict=True):
-            if count and not math.isfinite(mean):
-                raise JobError(
-                    f"The training went astray after {self.state.images_seen:,} images: a loss is {mean}. "
-                    "The last good checkpoint was kept.",
-                    "Resume with a smaller learning rate or a larger r1_gamma.",
-                )
         self._sums.zero_()
         self._counts = [0] * 5
         return Losses(*means)

@@ -1,0 +1,207 @@
+"""The verbs ``train`` and ``train portrait-data``. Torch is imported when a run starts, not before."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.console import note
+from engine.errors import JobError, StorageError
+from engine.framing import Framing, FramingKind
+from engine.training.config import Augmentation, Precision
+from engine.training.events import (
+    CheckpointSaved,
+    Event,
+    Finished,
+    Measured,
+    Notice,
+    Paused,
+    Progress,
+    SheetSaved,
+    Started,
+    to_json_line,
+)
+
+ABOUT = """Train a generator on your own pictures, or go on with a trained one.
+
+\b
+Examples:
+  python main.py train --data photos --from portrait --out runs/mine --images 25000
+  python main.py train --data photos --from portrait --out runs/mine --resume
+  python main.py train --data photos --out runs/new --size 64 --images 1000000
+  python main.py train --data photos --from runs/new --grow --out runs/larger
+  accelerate launch main.py train --data photos --from portrait --out runs/mine
+
+A run can be stopped at any time (Ctrl-C, kill) and taken up again by --resume, even after kill -9 or a power cut.
+"""
+
+app = typer.Typer(help=ABOUT, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+SettingTexts = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, as in settings.json of a run."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def train(
+    ctx: typer.Context,
+    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The pictures to learn from.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Model file, embedded model or folder of a run to start from."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in RUN.")] = False,
+    grow: Annotated[bool, typer.Option("--grow", help="Double the resolution of MODEL.")] = False,
+    size: Annotated[int, typer.Option(metavar="PX", help="Without --from: size of the pictures.")] = 64,
+    channel_base: Annotated[int, typer.Option(help="Without --from: feature channels times resolution.")] = 4096,
+    channel_max: Annotated[int, typer.Option(help="Without --from: feature channels at most.")] = 128,
+    framing: Annotated[
+        FramingKind, typer.Option(help="Without --from: how faces sit in the pictures; eyes as portrait-data makes them.")
+    ] = FramingKind.FFHQ,
+    images: Annotated[int | None, typer.Option(min=1, help="End of the run, in images shown.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this time, to be resumed.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    augment: Annotated[Augmentation | None, typer.Option(help="What the discriminator sees changed.")] = None,
+    frozen_discriminator_layers: Annotated[int | None, typer.Option("--freeze-d", min=0)] = None,
+    precision: Annotated[Precision | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1)] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest.")] = "auto",
+    settings: SettingTexts = None,
+    retry_s: Annotated[float, typer.Option(help="Seconds between attempts while the disk is full.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, for programs.")] = False,
+) -> None:
+    """Train a generator; see the examples."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if data is None or out is None:
+        raise typer.BadParameter("a run needs --data FOLDER and --out RUN", ctx=ctx)
+    given = {
+        "total_images": images,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "augmentation": augment,
+        "frozen_discriminator_layers": frozen_discriminator_layers,
+        "precision": precision,
+        "seed": seed,
+    }
+    chosen = {**_parsed(settings or ()), **{name: value for name, value in given.items() if value is not None}}
+    from engine.training.loop import train as events_of
+    from engine.training.session import TrainingOrder, open_run
+    from engine.training.start import NewNetwork
+
+    order = TrainingOrder(
+        data=data,
+        out=out,
+        source=source,
+        sizes=NewNetwork(size, channel_base, channel_max, framing=Framing(framing)),
+        grow=grow,
+        resume=resume,
+        settings=chosen,
+        device=device,
+    )
+    with _stop_signals() as stop:
+        end = None if minutes is None else time.monotonic() + minutes * 60
+        with open_run(order, lambda: stop.is_set() or (end is not None and time.monotonic() >= end)) as run:
+            _follow(events_of(run), stop, retry_s, as_json=as_json)
+
+
+def _parsed(texts: list[str] | tuple[()]) -> dict[str, Any]:
+    """``NAME=VALUE``, where a value is JSON or a plain word."""
+    parsed = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise JobError(f"The setting {text!r:.80} has no value.", "Write --set name=value.")
+        try:
+            parsed[name.strip()] = json.loads(value)
+        except ValueError:
+            parsed[name.strip()] = value
+    return parsed
+
+
+def _follow(events: Iterator[Event], stop: threading.Event, retry_s: float, *, as_json: bool) -> None:
+    paused = ""
+    for event in events:
+        if not isinstance(event, Paused):
+            paused = ""
+        elif event.reason == paused:  # said once is enough
+            _wait(stop, retry_s, event)
+            continue
+        if as_json:
+            typer.echo(to_json_line(event))
+        else:
+            _tell(event)
+        if isinstance(event, Paused):
+            paused = event.reason
+            _wait(stop, retry_s, event)
+
+
+def _wait(stop: threading.Event, retry_s: float, event: Paused) -> None:
+    if stop.wait(retry_s):
+        raise StorageError(f"Stopped while paused: {event.reason}", "The last checkpoint was kept.")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """A first signal asks the run to save and stop; a second one does what it always did."""
+    stop = threading.Event()
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    before: Mapping[int, Any] = {}
+
+    def ask(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(event: Event) -> None:
+    match event:
+        case Started():
+            state = f"from image {event.images_seen:,}" if event.images_seen else "a new run"
+            typer.echo(f"Training in {event.folder}, {state}: {event.pictures:,} pictures of {event.resolution} px.")
+        case Notice():
+            note(event.text)
+        case Progress():
+            share = event.images_seen / event.total_images
+            typer.echo(
+                f"{event.images_seen:>10,} images {share:4.0%}  {event.images_per_s:6.1f}/s  "
+                f"{_duration(event.time_left_s)} left  generator {event.generator:.3f}  "
+                f"discriminator {event.discriminator:.3f}  sure {event.real_sign:.2f}"
+                + (f"  augment p {event.ada_p:.3f}" if event.ada_p else "")
+            )
+        case SheetSaved() | CheckpointSaved():
+            typer.echo(f"Wrote {event.path}")
+        case Measured():
+            best = ", the best so far" if event.is_best else ""
+            seen = f"{event.images_seen:,} images"
+            typer.echo(f"KID {event.kid:.5f} at {seen}{best}; real against real {event.floor:.5f}")
+        case Paused():
+            note(f"paused: {event.reason} {event.hint}".strip())
+        case Finished(complete=True):
+            typer.echo(f"Wrote {event.model}, the snapshot of {event.best_images:,} images.")
+        case Finished():
+            typer.echo(f"Stopped at {event.images_seen:,} images; go on with --resume.")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
