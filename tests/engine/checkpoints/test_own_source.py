@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-SOURCES = [ROOT / "main.py", *(path for folder in ("engine", "gui") for path in sorted((ROOT / folder).rglob("*.py")))]
+SOURCES = [
+    ROOT / "main.py",
+    *(path for folder in ("engine", "gui") for path in sorted((ROOT / folder).rglob("*.py"))),
+]
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 CALLS = {
