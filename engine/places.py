@@ -50,6 +50,11 @@ class Places:
         return self.data / "autosave"
 
     @property
+    def weights_folder(self) -> Path:
+        """Where a user may put weights that Graft cannot ship, such as VGG16. Never created by Graft."""
+        return self.data / "weights"
+
+    @property
     def models_cache(self) -> Path:
         return self.cache / "models"
 

@@ -90,7 +90,7 @@ def project(
             unlike_noise = sum((regularizer(one) for one in maps), torch.zeros(()))
             loss = distance + recipe.regularize * unlike_noise
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         for one in maps:
             normalize_(one, recipe.spread)
