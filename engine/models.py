@@ -118,9 +118,9 @@ def read_network(path: Path, device: str) -> Network:
             if is_canonical(file, path.stat().st_size):
                 checked = check_canonical(file)
                 tensors = {name: torch.from_numpy(values) for name, values in read_tensors(file, checked).items()}
-                metadata = checked.metadata
-                origin = Origin(metadata.source, metadata.lineage, metadata.warnings)
-                return Network.from_tensors(metadata.network, tensors, device, origin=origin)
+                found = checked.metadata
+                origin = Origin(found.source, found.lineage, found.warnings, found.framing)
+                return Network.from_tensors(found.network, tensors, device, origin=origin)
     except OSError as error:
         raise ModelError(f"{path.name:.80} cannot be read: {error.strerror}.", "Open the model again.") from error
     return load_network(path, device)

@@ -39,7 +39,6 @@ from engine.state import (
 )
 
 MIB = 1 << 20
-TOP = 5  # blocks of a 64 px model
 
 
 class Calls:
@@ -94,6 +93,13 @@ def model_a(shelf: Shelf) -> ModelRef:
 @pytest.fixture(scope="module")
 def model_b(shelf: Shelf) -> ModelRef:
     return shelf.put("toon", seed=2, conv_clamp=1.0)
+
+
+@pytest.fixture(scope="module")
+def small_pair(shelf: Shelf) -> tuple[ModelRef, ModelRef]:
+    clamps = {"small a": None, "small b": 1.0}
+    a, b = (shelf.put(name, seed=ord(name[-1]), channels=(6, 6, 4), conv_clamp=c) for name, c in clamps.items())
+    return a, b
 
 
 @pytest.fixture
@@ -369,7 +375,7 @@ SHARES = st.sampled_from([0.0, 0.3, 0.4, 0.6, 0.7, 1.0, 1.3])
 NUMBERS = st.sampled_from([0.0, 0.3, 0.4, 1.0])
 LATENTS = st.builds(SeedLatent, st.integers(0, 2), st.sampled_from([0.0, 0.5]))
 SOURCES = st.sampled_from(list(Source))
-LAYERS = st.lists(NUMBERS, min_size=10, max_size=10).map(tuple)
+LAYERS = st.lists(NUMBERS, min_size=6, max_size=6).map(tuple)
 
 WHOLE = {
     "latent": LATENTS,
@@ -378,12 +384,12 @@ WHOLE = {
     "mix": LAYERS.map(lambda strengths: (MixSource(SeedLatent(2), strengths),)),
 }
 BLEND = {
-    "swap_resolution": st.sampled_from([4, 8, 16, 32, 64]),
+    "swap_resolution": st.sampled_from([4, 8, 16]),
     "level": st.integers(0, 1),
     "width": st.sampled_from([0.0, 1.0]),
     "low": st.sampled_from(list(Side)),
     "alpha": SHARES,
-    "curve": st.none() | st.lists(SHARES, min_size=10, max_size=10).map(tuple),
+    "curve": st.none() | st.lists(SHARES, min_size=6, max_size=6).map(tuple),
     "mapping": SOURCES,
     "w_avg": SOURCES,
     "noise": SOURCES,
@@ -414,13 +420,13 @@ def edited(state: EditState, edit: tuple[str, str, object]) -> EditState:
 
 
 @settings(max_examples=24, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
-@given(steps=STEPS, cache_kib=st.sampled_from([40, 64 * 1024]))
+@given(steps=STEPS, cache_kib=st.sampled_from([8, 64 * 1024]))
 def test_that_cached_equals_fresh_whatever_was_edited_before(
-    shelf: Shelf, model_a: ModelRef, model_b: ModelRef, steps: list[tuple], cache_kib: int
+    shelf: Shelf, small_pair: tuple[ModelRef, ModelRef], steps: list[tuple], cache_kib: int
 ) -> None:
     used, fresh = new_pipeline(shelf, cache_kib * 1024), new_pipeline(shelf)
     mix = (MixSource(SeedLatent(2), (0.3,) * 10),)
-    state = EditState(model_a, model_b, mix=mix, blend=Blend(width=1.0, w_avg=Source.BLEND))
+    state = EditState(*small_pair, mix=mix, blend=Blend(width=1.0, w_avg=Source.BLEND))
     for edit, view in steps:
         # A picture of the old state is begun and left, as a refine is when the hand moves on.
         left = used.start(used.resolve(with_seed(state, 77)).for_view(view))

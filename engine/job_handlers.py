@@ -1,0 +1,217 @@
+"""What every kind of job does, as generators for the engine thread (see `engine.job_table`).
+
+OpenCV, Pillow and the projection are imported by the jobs that need them: the first picture does not wait for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine.blending import blend
+from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
+from engine.descriptor import NetworkDescriptor
+from engine.device import DeviceChoice
+from engine.errors import ModelError, RenderCancelled
+from engine.families import describe
+from engine.framing import Framing
+from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
+from engine.job_table import Background, JobSteps, Step
+from engine.messages import (
+    BlendSaved,
+    ExportStill,
+    InvertPortrait,
+    Job,
+    LoadModel,
+    MakeThumbnail,
+    ModelLoaded,
+    OpenPortrait,
+    PortraitInverted,
+    PortraitOpened,
+    SaveBlend,
+    StillExported,
+    ThumbnailMade,
+)
+from engine.models import ModelLocator
+from engine.network import Network
+from engine.pipeline import Pipeline
+from engine.state import ModelRef, StoredLatent
+
+if TYPE_CHECKING:
+    from engine.inversion.project import InversionProgress, InversionResult
+
+THUMBNAIL_BLOCK_PX = 256
+"""Thumbnails of larger models are made from this block: the way to the top takes many times as long."""
+
+
+class KnownModel(Protocol):
+    @property
+    def descriptor(self) -> NetworkDescriptor: ...
+
+
+class ModelLibrary(ModelLocator, Protocol):
+    """Where models are kept: `engine.library.Library`."""
+
+    def add_model(
+        self,
+        path: Path,
+        sha256: str,
+        name: str,
+        descriptor: NetworkDescriptor,
+        *,
+        source: Path | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> ModelRef: ...
+
+    def model(self, sha256: str) -> KnownModel | None: ...
+
+
+class JobHandlers:
+    """The jobs of one engine."""
+
+    def __init__(self, pipeline: Pipeline, library: ModelLibrary, choice: DeviceChoice) -> None:
+        self._pipeline = pipeline
+        self._library = library
+        self._choice = choice
+
+    def begin(self, job: Job) -> JobSteps:
+        match job:
+            case LoadModel():
+                return self._load_model(job)
+            case OpenPortrait():
+                return self._open_portrait(job)
+            case InvertPortrait():
+                return self._invert_portrait(job)
+            case ExportStill():
+                return self._export_still(job)
+            case MakeThumbnail():
+                return self._make_thumbnail(job)
+            case SaveBlend():
+                return self._save_blend(job)
+
+    def _load_model(self, job: LoadModel) -> JobSteps:
+        opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
+        descriptor = describe(opened.config, opened.metadata.framing)
+        model = yield Background(lambda: self._shelve(job.path, opened, descriptor))
+        return ModelLoaded(model, descriptor, opened.warnings)
+
+    def _shelve(self, source: Path, opened: OpenedCheckpoint, descriptor: NetworkDescriptor) -> ModelRef:
+        note = {"lineage": list(opened.metadata.lineage)}
+        path = opened.safetensors_path
+        return self._library.add_model(path, opened.sha256, source.stem, descriptor, source=source, note=note)
+
+    def _open_portrait(self, job: OpenPortrait) -> JobSteps:
+        from engine.inversion.portraits import open_portrait
+
+        opened: PortraitOpened = yield Background(lambda: open_portrait(job.path), f"Opening {job.path.name}")
+        return opened
+
+    def _invert_portrait(self, job: InvertPortrait) -> JobSteps:
+        from engine.inversion.portraits import cut_portrait
+        from engine.inversion.project import invert_portrait
+
+        known = self._library.model(job.model.sha256)
+        framing = Framing() if known is None else known.descriptor.framing
+        (network,) = self._pipeline.models.networks([job.model])
+        size_px = network.descriptor.img_resolution
+        cut = yield Background(lambda: cut_portrait(job.path, job.face, framing, size_px), "Cutting out the face")
+        started = time.perf_counter()
+        projection = invert_portrait(
+            network,
+            cut,
+            space=job.space,
+            steps=job.steps,
+            optimise_noise=job.optimise_noise,
+            seed=job.seed,
+        )
+        try:
+            while True:
+                yield _step(next(projection))
+        except StopIteration as stop:
+            result: InversionResult = stop.value
+        except RenderCancelled as cancelled:
+            # The projection is told, so that it can give the best it has.
+            try:
+                projection.throw(cancelled)
+            except StopIteration as stop:
+                result = stop.value
+        elapsed_s = time.perf_counter() - started
+        latent = yield Background(lambda: self._keep(job.name, result), "Keeping the latent", may_be_left=False)
+        return PortraitInverted(
+            latent=latent,
+            model=job.model,
+            target=rgb_to_bgrx(cut),
+            image=to_bgrx(result.image),
+            steps=result.steps,
+            elapsed_s=elapsed_s,
+            pixel_distance=result.pixel_distance,
+            perceptual_distance=result.perceptual_distance,
+            perceptual_name=result.perceptual_name,
+        )
+
+    def _keep(self, name: str, result: InversionResult) -> StoredLatent:
+        store = self._pipeline.store
+        noise_key = store.put_noise(result.noise) if result.noise else None
+        return StoredLatent(store.put_ws(result.ws), name, noise_key)
+
+    def _export_still(self, job: ExportStill) -> JobSteps:
+        from engine.export.stills import still_suffix, write_still
+
+        still_suffix(job.path)  # say that the name is wrong before, not after the work
+        started = time.perf_counter()
+        rendering = self._pipeline.render_steps(job.state, job.view)
+        while True:
+            try:
+                synthesis = next(rendering)
+            except StopIteration as stop:
+                pixels = to_rgb(stop.value)
+                break
+            yield Step("Rendering", 0.8 * synthesis.fraction)
+        store, device, dtype = self._pipeline.store, self._choice.name, self._choice.dtype
+        yield Background(
+            lambda: write_still(job.path, pixels, job.state, job.view, store, device, dtype),
+            f"Writing {job.path.name}",
+            may_be_left=False,
+        )
+        height, width, _ = pixels.shape
+        return StillExported(job.path, (width, height), time.perf_counter() - started)
+
+    def _make_thumbnail(self, job: MakeThumbnail) -> JobSteps:
+        edit = self._pipeline.resolve(job.state).for_view(job.view)
+        # What is on screen is in the cache already; other states would only push it out.
+        synthesis = self._pipeline.start(edit, keep=False)
+        enough_px = max(job.size_px, THUMBNAIL_BLOCK_PX)
+        while not synthesis.done and synthesis.size_px < enough_px:
+            synthesis.step()
+            yield Step("Drawing", synthesis.fraction)
+        assert synthesis.image is not None, "the last block of every network makes a picture"
+        return ThumbnailMade(job.tag, to_bgrx(shrunk(synthesis.image, job.size_px)))
+
+    def _save_blend(self, job: SaveBlend) -> JobSteps:
+        edit = self._pipeline.resolve(job.state)
+        pair = self._pipeline.pair(edit)
+        if pair.b is None:
+            reason = edit.warnings[0] if edit.warnings else "There is no model B."
+            raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
+        yield Step("Blending the weights", 0.1)
+        blended = blend(pair.a, pair.b, edit.shares)
+        model = yield Background(
+            lambda: self._save_network(blended, job.path), f"Writing {job.path.name}", may_be_left=False
+        )
+        return BlendSaved(job.path, model)
+
+    def _save_network(self, network: Network, path: Path) -> ModelRef:
+        network.save(path)
+        with open(path, "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        note = {"lineage": list(network.origin.lineage)}
+        return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
+
+
+def _step(progress: InversionProgress) -> Step:
+    preview = None if progress.image is None else to_bgrx(progress.image.detach())
+    return Step(progress.text, progress.step / max(1, progress.steps), preview)
+

@@ -1,0 +1,152 @@
+"""Passes over real networks, and the engine thread with all of it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scripted_backend import PATIENCE_S, Recorder
+from shelf import Shelf
+
+from engine.backend import SynthesisPass, TorchBackend
+from engine.imaging import to_bgrx
+from engine.latents import LatentStore
+from engine.messages import EngineReady, Frame, RenderRequest
+from engine.models import ModelPool
+from engine.pipeline import Pipeline
+from engine.stage_cache import StageCache
+from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha
+from engine.worker import EngineThread
+
+MIB = 1 << 20
+CHANNELS_256 = (4, 4, 4, 4, 4, 4, 4)
+LONG_S = 1000.0
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture(scope="module")
+def model(shelf: Shelf) -> ModelRef:
+    return shelf.put("large", seed=1, channels=CHANNELS_256)
+
+
+@pytest.fixture(scope="module")
+def partner(shelf: Shelf) -> ModelRef:
+    return shelf.put("partner", seed=2, channels=CHANNELS_256)
+
+
+@pytest.fixture
+def pipeline(shelf: Shelf) -> Pipeline:
+    return Pipeline(ModelPool(shelf, "cpu", 64 * MIB), LatentStore(), StageCache(64 * MIB))
+
+
+def begun(pipeline: Pipeline, state: EditState, largest_px: int | None = None) -> SynthesisPass:
+    return SynthesisPass(pipeline, pipeline.resolve(state), View.BLEND, largest_px)
+
+
+def slow_from(pipeline: Pipeline, state: EditState, first_slow: int) -> None:
+    """Make the pipeline believe that it has measured this."""
+    assert state.model_a is not None
+    for index in range(7):
+        pipeline.block_seconds[(state.model_a.sha256, index)] = LONG_S if index >= first_slow else 0.0
+
+
+def test_that_a_picture_within_the_budget_comes_at_once_in_full(pipeline: Pipeline, model: ModelRef) -> None:
+    shot = begun(pipeline, EditState(model)).preview(LONG_S)
+    assert (shot.is_final, shot.size_px, shot.full_size_px) == (True, 256, 256)
+    assert np.array_equal(shot.image, to_bgrx(pipeline.render(EditState(model))))
+
+
+@pytest.mark.parametrize(("first_slow", "shown_px"), [(0, 64), (5, 64), (6, 128)])
+def test_that_a_late_picture_is_shown_coarse_and_goes_on_to_the_same_full_one(
+    pipeline: Pipeline, model: ModelRef, first_slow: int, shown_px: int
+) -> None:
+    state = EditState(model, latent=SeedLatent(4))
+    slow_from(pipeline, state, first_slow)
+    one = begun(pipeline, state)
+    coarse = one.preview(60.0)
+    assert (coarse.is_final, coarse.size_px, coarse.full_size_px) == (False, shown_px, 256)
+    assert coarse.image.shape == (shown_px, shown_px, 4)
+    steps = one.refine()
+    yields = 0
+    while True:
+        try:
+            next(steps)
+            yields += 1
+        except StopIteration as stop:
+            fine = stop.value
+            break
+    assert yields == {64: 2, 128: 1}[shown_px]  # one block each
+    assert (fine.is_final, fine.size_px) == (True, 256)
+    assert np.array_equal(fine.image, to_bgrx(pipeline.render(state)))
+
+
+def test_that_a_preview_need_not_be_larger_than_the_canvas(pipeline: Pipeline, model: ModelRef) -> None:
+    shot = begun(pipeline, EditState(model), 100).preview(LONG_S)
+    assert (shot.is_final, shot.size_px) == (False, 128)
+
+
+def test_that_a_network_without_pictures_on_the_way_is_shown_in_full(shelf: Shelf, pipeline: Pipeline) -> None:
+    state = EditState(shelf.put("resnet", seed=3, channels=CHANNELS_256, architecture="resnet"))
+    slow_from(pipeline, state, 0)
+    assert begun(pipeline, state).preview(0.0).is_final
+
+
+def test_that_blocks_are_timed(pipeline: Pipeline, model: ModelRef) -> None:
+    begun(pipeline, EditState(model)).preview(LONG_S)
+    assert len(pipeline.block_seconds) == 7
+    assert all(0.0 < seconds < PATIENCE_S for seconds in pipeline.block_seconds.values())
+
+
+def test_that_the_real_engine_follows_a_drag_to_its_last_value(
+    shelf: Shelf, model: ModelRef, partner: ModelRef
+) -> None:
+    recorder = Recorder()
+    before = set(threading.enumerate())
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
+    engine.start()
+    state = EditState(model, partner)
+    for generation in range(1000):
+        state = with_alpha(state, generation / 999)
+        engine.request_preview(RenderRequest(generation, state, (View.BLEND, View.A)))
+    last = recorder.wait(Frame, lambda frame: frame.view is View.BLEND and frame.generation == 999 and frame.is_final)
+    alone = recorder.wait(Frame, lambda frame: frame.view is View.A and frame.generation == 999 and frame.is_final)
+    assert engine.stop()
+    assert set(threading.enumerate()) <= before
+    assert recorder.wait(EngineReady).device == "cpu"
+    assert recorder.generations == sorted(recorder.generations)
+    assert torch.is_grad_enabled()  # here, whatever the engine's own thread does
+    fresh = Pipeline(ModelPool(shelf, "cpu", 64 * MIB), LatentStore(), StageCache(0))
+    assert np.array_equal(last.image, to_bgrx(fresh.render(state)))
+    assert np.array_equal(alone.image, to_bgrx(fresh.render(state, View.A)))
+    assert any("unrelated" in warning for warning in last.warnings)
+
+
+def test_that_a_missing_model_is_told_and_the_next_request_served(shelf: Shelf, model: ModelRef) -> None:
+    recorder = Recorder()
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
+    engine.start()
+    engine.request_preview(RenderRequest(1, EditState(ModelRef("0" * 64, "gone"))))
+    assert "“gone”" in recorder.wait_for_failure(1).error.user_message
+    engine.request_preview(RenderRequest(2, EditState(model)))
+    recorder.wait_for_frame(2)
+    assert engine.stop()
+
+
+def test_that_views_without_b_are_all_model_a(shelf: Shelf, model: ModelRef, tmp_path: Path) -> None:
+    recorder = Recorder()
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(tmp_path), "cpu"))
+    engine.request_preview(RenderRequest(1, EditState(model), (View.A, View.BLEND, View.B), full=True))
+    engine.start()
+    for view in View:
+        recorder.wait(Frame, lambda frame, view=view: frame.view is view and frame.is_final)
+    assert engine.stop()
+    finals = [frame.image for frame in recorder.of(Frame) if frame.is_final]
+    assert all(np.array_equal(image, finals[0]) for image in finals)
+    assert len({id(image) for image in finals}) == 3
