@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.atomic import write_atomic
 from engine.descriptor import NetworkDescriptor
-from engine.errors import DeviceError
+from engine.errors import DeviceError, ModelError
 from engine.families import describe
 from engine.families.registry import Family, family_of
 from engine.framing import Framing
@@ -302,18 +302,24 @@ class Network:
 
     # --- keeping it -------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, half: bool = False) -> None:
         """Write Graft's open format: one safetensors file, whole or not at all.
 
-        Tensors are float32 under NVIDIA's PyTorch names. Under the metadata key ``graft`` lies a JSON object:
-        ``format`` (version), ``family``, ``network`` (`NetworkConfig`: every size, gain, clamp and filter),
-        ``framing`` (how faces sit in the picture), ``lineage`` (what was done, oldest first), ``source`` (layout and
-        SHA-256 of the file it came from), ``warnings``. Loading it again gives the same network, bit for bit.
+        Tensors carry NVIDIA's PyTorch names, as float32, or with `half` as float16: half the size, three digits.
+        Under the metadata key ``graft`` lies a JSON object: ``format`` (version), ``family``, ``network``
+        (`NetworkConfig`: every size, gain, clamp and filter), ``framing`` (how faces sit in the picture), ``lineage``
+        (what was done, oldest first), ``source`` (layout and SHA-256 of the file it came from), ``warnings``.
+        Loading it again gives the same network, bit for bit unless `half`.
 
         Raises:
+            ModelError: `half`, and a weight does not fit.
             StorageError: the file cannot be written; an older one is left as it was.
         """
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()}
+        dtype = torch.float16 if half else torch.float32
+        tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in self.tensors.items()}
+        for name, tensor in tensors.items():
+            if half and not bool(tensor.isfinite().all()):
+                raise ModelError(f"{name} holds values beyond 65504; half precision ends there.", "Save it in full.")
         metadata = {METADATA_KEY: self._metadata(self.origin).to_json_text()}
         write_atomic(Path(path), to_safetensors(tensors, metadata))
 

@@ -17,6 +17,10 @@ from engine.network_metadata import METADATA_KEY, NetworkMetadata
 from engine.network_tensors import check_tensor_shapes, expected_tensors
 
 _BLOCK_BYTES = 4 << 20
+_DTYPES: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {
+    "float32": np.dtype("<f4"),
+    "float16": np.dtype("<f2"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ def check_canonical(file: BinaryIO, *, finite: bool = False) -> CanonicalFile:
         raise UnsupportedModelError("The file is not one of Graft's own: it lacks the description of its network.")
     metadata = NetworkMetadata.from_json_text(text)
     for name, entry in header.tensors.items():
-        if entry.dtype != "float32":
-            raise UnsupportedModelError(f"Tensor {name:.100} is {entry.dtype}; Graft's own format holds float32.")
+        if entry.dtype not in _DTYPES:
+            allowed = "float32 or float16"
+            raise UnsupportedModelError(f"Tensor {name:.100} is {entry.dtype}; Graft's own format holds {allowed}.")
     check_tensor_shapes(metadata.network, {name: entry.shape for name, entry in header.tensors.items()})
     if finite:
         for name, entry in header.tensors.items():
@@ -62,7 +67,7 @@ def check_canonical(file: BinaryIO, *, finite: bool = False) -> CanonicalFile:
 
 
 def read_tensors(file: BinaryIO, checked: CanonicalFile) -> dict[str, NDArray[np.float32]]:
-    """All tensors of a checked file, in the order of `expected_tensors`."""
+    """All tensors of a checked file as float32, in the order of `expected_tensors`."""
     entries = checked.header.tensors
     return {name: _read(file, entries[name]) for name in expected_tensors(checked.metadata.network)}
 
@@ -86,12 +91,13 @@ def _read(file: BinaryIO, entry: TensorEntry) -> NDArray[np.float32]:
     return values
 
 
-def _blocks(file: BinaryIO, entry: TensorEntry) -> Iterator[NDArray[np.float32]]:
+def _blocks(file: BinaryIO, entry: TensorEntry) -> Iterator[NDArray[np.float32] | NDArray[np.float16]]:
+    dtype = _DTYPES[entry.dtype]
     file.seek(entry.begin)
     left = entry.end - entry.begin
     while left:
         raw = file.read(min(left, _BLOCK_BYTES))
-        if not raw or len(raw) % 4:
+        if not raw or len(raw) % dtype.itemsize:
             raise incomplete(entry.end, entry.end - left)
         left -= len(raw)
-        yield np.frombuffer(raw, "<f4")
+        yield np.frombuffer(raw, dtype)

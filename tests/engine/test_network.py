@@ -20,6 +20,7 @@ from engine.errors import (
     EngineError,
     LatentError,
     LatentShapeError,
+    ModelError,
     UnsupportedModelError,
 )
 from engine.framing import Framing, FramingKind
@@ -191,6 +192,29 @@ def test_that_saving_and_loading_is_bit_exact(
     assert torch.equal(again.w_avg, network.w_avg)
     again.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
+
+
+def test_that_half_size_files_hold_the_same_numbers_to_three_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    network = random_network()
+    network.save(tmp_path / "full.safetensors")
+    network.save(tmp_path / "half.safetensors", half=True)
+    again = engine.load_network(tmp_path / "half.safetensors")
+    assert {tensor.dtype for tensor in again.tensors.values()} == {torch.float32}
+    for name, tensor in network.tensors.items():
+        assert torch.equal(again.tensors[name], tensor.half().float())
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_that_weights_too_large_for_half_precision_are_not_saved_as_infinity(tmp_path: Path) -> None:
+    network = random_network()
+    network.tensors["synthesis.b4.const"].detach()[0, 0, 0] = 1e5
+    with pytest.raises(ModelError, match=r"synthesis\.b4\.const.*65504"):
+        network.save(tmp_path / "half.safetensors", half=True)
+    assert not (tmp_path / "half.safetensors").exists()
 
 
 def test_that_the_open_format_is_what_its_docstring_says(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_that_grafts_own_file_needs_no_child_and_keeps_its_lineage(
     [
         ("mapping.w_avg", np.full(5, np.nan, np.float32), "finite"),
         ("mapping.w_avg", np.zeros(6, np.float32), r"shape \[6\]"),
-        ("mapping.w_avg", np.zeros(5, np.float16), "float16"),
+        ("mapping.w_avg", np.zeros(5, np.float64), "float64"),
         ("extra", np.zeros(5, np.float32), "no place"),
     ],
 )
