@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from engine.network_metadata import METADATA_KEY, NetworkMetadata
 from engine.network_tensors import check_tensor_shapes, expected_tensors
 
 _BLOCK_BYTES = 4 << 20
-_DTYPES: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "float32": np.dtype("<f4"),
     "float16": np.dtype("<f2"),
 }
@@ -91,7 +91,7 @@ def _read(file: BinaryIO, entry: TensorEntry) -> NDArray[np.float32]:
     return values
 
 
-def _blocks(file: BinaryIO, entry: TensorEntry) -> Iterator[NDArray[np.float32] | NDArray[np.float16]]:
+def _blocks(file: BinaryIO, entry: TensorEntry) -> Iterator[NDArray[Any]]:
     dtype = _DTYPES[entry.dtype]
     file.seek(entry.begin)
     left = entry.end - entry.begin

@@ -205,8 +205,9 @@ def test_that_half_size_files_hold_the_same_numbers_to_three_digits(
     assert {tensor.dtype for tensor in again.tensors.values()} == {torch.float32}
     for name, tensor in network.tensors.items():
         assert torch.equal(again.tensors[name], tensor.half().float())
-    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
-    assert sizes[0] < 0.6 * sizes[1]
+    half, full = ((tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full"))
+    count = sum(tensor.numel() for tensor in network.tensors.values())
+    assert full - half == pytest.approx(2 * count, abs=1024), "headers may differ a little"
 
 
 def test_that_weights_too_large_for_half_precision_are_not_saved_as_infinity(tmp_path: Path) -> None:
