@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -57,6 +58,9 @@ from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
 
 STOP_S = 5.0
+QUIT_VARIABLE = "GRAFT_QUIT_AFTER_FIRST_FRAME"
+"""Set to anything, the window closes after its first picture and prints when it was there: for benchmarks."""
+
 FIRST_SEED = 2143
 FIRST_ALPHA = 0.8
 
@@ -267,7 +271,8 @@ def parse(argv: Sequence[str]) -> Options:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="models, portraits, stills, sessions")
     parser.add_argument("--quit-after-first-frame", action="store_true", help=argparse.SUPPRESS)
     found = parser.parse_args(argv)
-    return Options(tuple(path.absolute() for path in found.files), found.quit_after_first_frame)
+    quits = found.quit_after_first_frame or bool(os.environ.get(QUIT_VARIABLE))
+    return Options(tuple(path.absolute() for path in found.files), quits)
 
 
 def run(argv: Sequence[str] = ()) -> int:

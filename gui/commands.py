@@ -116,7 +116,7 @@ class Commands(QObject):
         for name, choice in THEME_ACTIONS.items():
             actions[name].triggered.connect(_without_arguments(partial(self.choose_theme, choice)))
         actions["hide_docks"].toggled.connect(window.show_only_picture)
-        actions["float_controls"].triggered.connect(window.controls_dock.setFloating)
+        actions["float_controls"].triggered.connect(window.float_controls)
 
     def _connect_parts(self) -> None:
         window, parts = self._window, self._window.parts

@@ -66,6 +66,7 @@ class Legend(QLabel):
 
     def __init__(self, hints: Sequence[Hint], canvas: QWidget) -> None:
         super().__init__(canvas)
+        self._canvas = canvas
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -75,10 +76,9 @@ class Legend(QLabel):
         self._tint()
 
     def place(self) -> None:
-        canvas = self.parentWidget()
-        width = canvas.width() - 2 * _MARGIN_PX
+        width = self._canvas.width() - 2 * _MARGIN_PX
         height = self.heightForWidth(width)
-        self.setGeometry(_MARGIN_PX, canvas.height() - height - _MARGIN_PX, width, height)
+        self.setGeometry(_MARGIN_PX, self._canvas.height() - height - _MARGIN_PX, width, height)
         self.show()
         self.raise_()
 

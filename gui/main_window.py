@@ -227,6 +227,10 @@ class MainWindow(QMainWindow):
         self._title_floating_docks()
 
     @Slot(bool)
+    def float_controls(self, floating: bool) -> None:
+        self.controls_dock.setFloating(floating)
+
+    @Slot(bool)
     def show_only_picture(self, alone: bool) -> None:
         """Hide the panels, or bring back those that were there."""
         if alone:

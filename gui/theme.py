@@ -50,8 +50,9 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
     if app.style().name() != "fusion":
         app.setStyle("Fusion")
     app.setFont(body_font())
-    app.setStyleSheet(stylesheet(theme))
+    # Before the stylesheet: widgets that are there take their text colour from it while they are polished anew.
     app.setPalette(_palette(theme))
+    app.setStyleSheet(stylesheet(theme))
 
 
 def current_theme() -> Theme:

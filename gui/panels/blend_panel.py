@@ -77,8 +77,8 @@ class BlendPanel(Section):
         box.setToolTip(
             "Model A: the one the latent belongs to" if side is Side.A else "Model B: the one grafted onto A"
         )
-        box.setMinimumContentsLength(4)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # long names must not widen the dock
+        box.setMinimumWidth(64)
         box.activated.connect(partial(self._pick_model, side))
         return box
 

@@ -36,6 +36,11 @@ class InversionView(QWidget):
         """The improving picture."""
         return self._found
 
+    @property
+    def fraction(self) -> float:
+        """How far the search is, 0 to 1."""
+        return self._fraction or 0.0
+
     def begin(self, target: QImage, portrait_name: str, model_name: str) -> None:
         self._target = target
         self._found = None

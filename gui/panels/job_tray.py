@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
@@ -54,6 +55,11 @@ def job_title(job: Job) -> str:
             return ""
 
 
+def breakable(text: str) -> str:
+    """Let a line break also within long names, which have no spaces."""
+    return re.sub(r"([_.\-]|[^\W_]{10})(?=\w)", "\\1\u200b", text)
+
+
 class JobTray(QWidget):
     card_opened = Signal(str)  # a card was clicked: show what that job is doing
 
@@ -101,7 +107,7 @@ class JobTray(QWidget):
             self._add(job_id, job)
 
     def _add(self, job_id: str, job: Job) -> None:
-        card = JobCard(job_id, job_title(job))
+        card = JobCard(job_id, breakable(job_title(job)))
         card.set_progress(None, "Waiting")
         card.pause_requested.connect(self._bridge.pause)
         card.resume_requested.connect(self._bridge.resume)

@@ -59,7 +59,7 @@ class LatentPanel(Section):
         self.more.add_widget(self.class_index)
         self.more.set_folded(True)
         self.pad.set_help("Walk away from the seed: its neighbours lie around it. Double-click comes back")
-        self.psi.set_help("Truncation psi: 1 is as found, towards 0 more average and safer, below 0 the opposite face")
+        self.psi.set_help("Truncation psi: 1 as found, towards 0 more average and safer, below 0 the opposite face")
         self.cutoff.set_help("How many layers psi acts on, from the coarsest; all by default")
         self.class_index.set_help("Which class of a conditional model to draw")
         self.seed.setToolTip("The number that decides the face. Type one, or use the arrow keys")

@@ -110,7 +110,7 @@ class Shelf(QWidget):
         if picture is None:
             self._thumbnails.want(tag, EditState(model_a=record.ref, latent=SeedLatent(1)), View.A)
         size = f"{record.descriptor.img_resolution} px"
-        origin = "came with Graft" if record.embedded else record.descriptor.family
+        origin = "built in" if record.embedded else record.descriptor.family
         tip = f"{record.ref.name}: {size}, {origin}. Double-click uses it as B; the letters at its right choose"
         return ShelfItem(sha256, record.ref.name, f"{size}, {origin}", picture, self._badges.get(sha256, ""), tip)
 

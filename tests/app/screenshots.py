@@ -1,0 +1,141 @@
+"""Take the pictures of the README: the real window, the real engine, the embedded models.
+
+    python tests/app/screenshots.py [FOLDER] [NAME ...]
+
+writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QPoint, QSize, Qt  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
+from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from engine.device import prepare_process  # noqa: E402
+from engine.places import Places  # noqa: E402
+from engine.state import NoiseMode, View, with_noise, with_seed  # noqa: E402
+from gui.app import Studio, real_engine  # noqa: E402
+from gui.canvas import CanvasMode  # noqa: E402
+from gui.theme import DARK, LIGHT, apply_theme  # noqa: E402
+from gui.widgets.edit_slider import EditSlider  # noqa: E402
+
+SIZE = QSize(1280, 800)
+PORTRAIT = ROOT / "resources" / "portraits" / "composite_f_multi.jpg"
+PATIENCE_S = 300
+STEPS = 200
+
+
+@dataclass
+class Photographer:
+    """Drives a window as a person would, and takes pictures of it."""
+
+    app: QApplication
+    studio: Studio
+    folder: Path
+    wanted: frozenset[str]
+
+    def wait(self, done: Callable[[], object], what: str) -> None:
+        ends_at = time.perf_counter() + PATIENCE_S
+        while not done():
+            if time.perf_counter() > ends_at:
+                raise SystemExit(f"waited {PATIENCE_S} s for {what}")
+            QTest.qWait(20)
+
+    def settle(self) -> None:
+        self.wait(lambda: self.studio.viewer.frame(View.BLEND) and self.studio.bridge.is_settled, "a picture")
+        self.wait(lambda: all(item.thumbnail for item in self.studio.strip.strip.items), "thumbnails")
+        self.wait(lambda: all(item.thumbnail for item in self.studio.window.parts.shelf.models.items), "thumbnails")
+        QTest.qWait(50)
+
+    def take(self, name: str) -> None:
+        if self.wanted and name not in self.wanted:
+            return
+        self.studio.window.grab().save(str(self.folder / f"{name}.png"))
+        print(f"{name}.png", flush=True)
+
+    def drag(self, slider: EditSlider, value: float) -> None:
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        height = int(slider.track_rect().center().y())
+        QTest.mousePress(slider, left, none, QPoint(round(slider.knob_x()), height))
+        QTest.mouseMove(slider, QPoint(round(slider.knob_x(value)), height))
+        QTest.mouseRelease(slider, left, none, QPoint(round(slider.knob_x(value)), height))
+
+
+def shoot(camera: Photographer) -> None:
+    studio = camera.studio
+    controls, canvas = studio.window.parts.controls, studio.canvas
+    camera.settle()
+    camera.take("first_start")
+    camera.drag(controls.blend.alpha, 0.9)
+    camera.settle()
+    for seed in (88, 417, 6021):
+        studio.session.edit(with_seed(studio.session.state, seed))
+        camera.settle()
+    controls.mix.add_seed()
+    camera.settle()
+    studio.session.edit(with_noise(studio.session.state, mode=NoiseMode.CONST, strength=0.8))
+    camera.settle()
+    camera.take("studio")
+    canvas.set_mode(CanvasMode.WIPE)
+    camera.settle()
+    camera.take("wipe")
+    studio.portraits.open(PORTRAIT)
+    camera.wait(lambda: canvas.is_aligning, "the portrait")
+    QTest.qWait(100)
+    camera.take("align")
+    if not camera.wanted or camera.wanted & {"search", "portrait", "light"}:
+        search(camera)
+    apply_theme(camera.app, LIGHT)
+    camera.settle()
+    camera.take("light")
+
+
+def search(camera: Photographer) -> None:
+    studio, view = camera.studio, camera.studio.window.parts.inversion
+    studio.window.parts.invert_bar.steps.set_value(STEPS)
+    studio.window.parts.invert_bar.start.click()
+    camera.wait(lambda: view.found is not None and view.fraction > 0.4, "the search")
+    camera.take("search")
+    camera.wait(lambda: studio.collection.latents(), "the portrait's latent")
+    studio.canvas.set_mode(CanvasMode.TRIPTYCH)
+    camera.settle()
+    camera.drag(studio.window.parts.controls.blend.alpha, 0.8)
+    camera.settle()
+    camera.wait(lambda: not studio.window.parts.shelf.tray.cards, "the card to leave")
+    studio.messages.bar.clear()
+    QTest.qWait(50)
+    camera.take("portrait")
+
+
+def main(arguments: list[str]) -> None:
+    folder = Path(arguments[0]) if arguments else ROOT / "resources" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare_process()
+    app = QApplication([sys.argv[0]])
+    apply_theme(app, DARK)
+    with tempfile.TemporaryDirectory(prefix="graft-") as home:
+        root = Path(home)
+        studio = Studio(Places(root / "config", root / "data", root / "cache"), real_engine)
+        studio.window.resize(SIZE)
+        studio.show()
+        try:
+            shoot(Photographer(app, studio, folder, frozenset(arguments[1:])))
+        finally:
+            studio.window.close()
+            studio.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
