@@ -66,7 +66,7 @@ def train(
     channel_base: Annotated[int, typer.Option(help="Without --from: feature channels times resolution.")] = 4096,
     channel_max: Annotated[int, typer.Option(help="Without --from: feature channels at most.")] = 128,
     framing: Annotated[
-        FramingKind, typer.Option(help="Without --from: how faces sit in the pictures; eyes as portrait-data makes them.")
+        FramingKind, typer.Option(help="Without --from: how faces sit; eyes as in portrait-data.")
     ] = FramingKind.FFHQ,
     images: Annotated[int | None, typer.Option(min=1, help="End of the run, in images shown.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this time, to be resumed.")] = None,
