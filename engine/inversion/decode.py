@@ -79,26 +79,11 @@ def decode(file: BinaryIO) -> Picture:
         UnreadableImageError: It is no picture of a known format, is damaged, or has too many pixels.
     """
     _refuse_by_bytes(file)
-    notes: list[str] = []
     try:
-        with warnings.catch_warnings(), _open(file) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            width, height = image.size
-            _refuse_by_pixels(image)
-            _note_frames(image, notes)
-            _reduce_while_decoding(image)
-            image.load()
-            orientation = _orientation(image, notes)
-            plain = _reduced(simplified(image, notes))
-            if plain.width * plain.height < width * height:
-                notes.append(
-                    f"The picture has {_megapixels(width * height)} megapixels and was reduced to "
-                    f"{plain.width} x {plain.height}."
-                )
-            if orientation in _UPRIGHT:
-                plain = plain.transpose(_UPRIGHT[orientation])
-            rgb = flattened(to_srgb(plain, image.info.get("icc_profile"), notes), plain, notes)
-            return Picture(np.asarray(rgb), tuple(notes))
+            with _open(file) as image:
+                return _decoded(image)
     except UnreadableImageError:
         raise
     except MemoryError:
@@ -109,10 +94,28 @@ def decode(file: BinaryIO) -> Picture:
         raise _damaged(_signature(file)) from error
 
 
+def _decoded(image: ImageFile.ImageFile) -> Picture:
+    notes: list[str] = []
+    width, height = image.size
+    _refuse_by_pixels(image)
+    _note_frames(image, notes)
+    _reduce_while_decoding(image)
+    image.load()
+    orientation = _orientation(image, notes)
+    plain = _reduced(simplified(image, notes))
+    if plain.width * plain.height < width * height:
+        megapixels = _megapixels(width * height)
+        notes.append(f"The picture has {megapixels} megapixels and was reduced to {plain.width} x {plain.height}.")
+    if orientation in _UPRIGHT:
+        plain = plain.transpose(_UPRIGHT[orientation])
+    rgb = flattened(to_srgb(plain, image.info.get("icc_profile"), notes), plain, notes)
+    return Picture(np.asarray(rgb), tuple(notes))
+
+
 def _open(file: BinaryIO) -> ImageFile.ImageFile:
     pillow_heif.register_heif_opener(thumbnails=False)
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
-    Image.MAX_IMAGE_PIXELS = 2**31  # ours come right after; this one guards what a decoder makes of hidden parts
+    Image.MAX_IMAGE_PIXELS = 2**32  # more than any format's header can say; our own limits come right after
     file.seek(0)
     try:
         return Image.open(file, formats=FORMATS)

@@ -1,8 +1,9 @@
 """W in coordinates in which it is round: what a model knows of its own latents, put to use in projection.
 
-w is spread very unevenly: some directions vary thirty times as much as others. Descending in coordinates that
-are scaled to unit spread takes a third of the steps, and the squared length of a coordinate vector says how
-plausible a latent is, which keeps it editable.
+w is spread very unevenly: some directions vary thirty times as much as others. In coordinates that are scaled to
+unit spread the descent comes near a face sooner (on a 64 px model the mean absolute error after 50 steps was 0.047
+instead of 0.080), and the squared length of a coordinate vector says how plausible a latent is: pulling on it keeps
+the latent editable.
 """
 
 from __future__ import annotations
