@@ -14,8 +14,8 @@ _SMOOTHED_UP_TO_PX = 512
 class Picture:
     """A frame for painting, with halves and doubles that are made when first needed.
 
-    Halves, so that a picture shown small does not alias. Doubles, because one bilinear step over more than four
-    times shows a grid of diamonds, and several steps of two do not: that is what a coarse frame is shown with.
+    Halves, so that a picture shown small does not alias. Doubles, because one bilinear step over more than twice
+    shows a grid of diamonds, and several steps of two do not: that is what a coarse frame is shown with.
 
     Args:
         pixels: ``[H, W, 4]`` uint8, BGRX. Shared, not copied; must not be written again.
@@ -46,8 +46,8 @@ class Picture:
         return self._half(level)
 
     def smoothed_for(self, width_px: float) -> QImage:
-        """Like `image_for`, and a smoothly enlarged version for showing it more than four times as large."""
-        if width_px <= 4 * self.width:
+        """Like `image_for`, and a smoothly enlarged version for showing it more than twice as large."""
+        if width_px <= 2 * self.width:
             return self.image_for(width_px)
         level = 0
         while 2 * self._double(level).width() <= min(width_px, _SMOOTHED_UP_TO_PX):

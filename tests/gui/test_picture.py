@@ -65,7 +65,8 @@ def test_that_a_picture_shown_small_is_averaged() -> None:
 def test_that_the_right_size_is_taken() -> None:
     picture = Picture(plain_pixels(64, (1, 2, 3)))
     assert [picture.image_for(width).width() for width in (500, 64, 33, 32, 17, 16, 1)] == [64, 64, 64, 32, 32, 16, 1]
-    assert picture.smoothed_for(200).width() == 64
+    assert picture.smoothed_for(100).width() == 64
+    assert picture.smoothed_for(200).width() == 128
     assert picture.smoothed_for(700).width() == 512
     assert picture.smoothed_for(9000).width() == 512
 

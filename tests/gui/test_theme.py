@@ -4,10 +4,11 @@ from dataclasses import asdict
 
 import pytest
 from drawn_faces import draw_face
+from hand import Show
 from looking import colors_in, image_of
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 
 from gui.icons import GLYPHS, icon
 from gui.theme import (
@@ -93,6 +94,23 @@ def test_that_applying_a_theme_reaches_palette_and_painters(qapp: QApplication) 
     apply_theme(qapp, DARK)
     assert current_theme() is DARK
     assert qapp.palette().color(QPalette.ColorRole.WindowText) == QColor(DARK.text)
+
+
+def test_that_plain_controls_on_screen_take_the_new_text_colour(qapp: QApplication, show: Show) -> None:
+    combo = QComboBox()
+    combo.addItem("Toonify")
+    controls = [show(control, 120, 30) for control in (QLabel("Toonify"), combo, QPushButton("Toonify"))]
+    for theme in (LIGHT, DARK, LIGHT):
+        apply_theme(qapp, theme)
+        for control in controls:
+            assert theme.text in colors_in(image_of(control)), (theme.name, type(control))
+
+
+def test_that_disabled_controls_are_written_in_the_disabled_colour(show: Show) -> None:
+    label = show(QLabel("Toonify"), 120, 30)
+    label.setEnabled(False)
+    assert DARK.disabled in colors_in(image_of(label))
+    assert DARK.text not in colors_in(image_of(label))
 
 
 def test_that_the_choice_names_a_theme() -> None:
