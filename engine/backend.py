@@ -22,7 +22,7 @@ from engine.worker import Shot
 
 SMALLEST_PREVIEW_PX = 64
 CACHE_PART = 4
-LARGEST_CACHE_BYTES = 1 << 30
+LARGEST_CACHE_BYTES = 512 << 20
 
 
 def open_pipeline(locator: ModelLocator, store: LatentStore, choice: DeviceChoice | None = None) -> Pipeline:

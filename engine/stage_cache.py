@@ -15,13 +15,15 @@ class StageCache:
 
     Args:
         budget_bytes: How much the kept results may hold together. A single larger one is not kept.
+        max_entries: How many are kept at most: of a small model, thousands would fit that no hand ever comes back to.
 
     Attributes:
         used_bytes: How much they hold now.
     """
 
-    def __init__(self, budget_bytes: int) -> None:
+    def __init__(self, budget_bytes: int, max_entries: int = 512) -> None:
         self.budget_bytes = budget_bytes
+        self.max_entries = max_entries
         self.used_bytes = 0
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
@@ -41,7 +43,7 @@ class StageCache:
             return
         self._entries[key] = (result, size_bytes)
         self.used_bytes += size_bytes
-        while self.used_bytes > self.budget_bytes:
+        while self.used_bytes > self.budget_bytes or len(self._entries) > self.max_entries:
             _, (_, freed) = self._entries.popitem(last=False)
             self.used_bytes -= freed
 

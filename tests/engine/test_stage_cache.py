@@ -15,6 +15,14 @@ def test_that_the_least_recently_used_goes_first_and_the_budget_holds() -> None:
     assert (cache.used_bytes, len(cache)) == (90, 3)
 
 
+def test_that_small_results_are_counted() -> None:
+    cache = StageCache(100, max_entries=2)
+    for name in "abc":
+        cache.put(name, name.upper(), 1)
+    assert [cache.get(name) for name in "abc"] == [None, "B", "C"]
+    assert (cache.used_bytes, len(cache)) == (2, 2)
+
+
 def test_that_what_is_larger_than_the_budget_is_not_kept_and_drives_nothing_out() -> None:
     cache = StageCache(100)
     cache.put("a", "A", 60)
