@@ -134,7 +134,7 @@ class Commands(QObject):
         self._portraits.search_started.connect(parts.shelf.tray.set_picture)
         parts.shelf.tray.card_opened.connect(self._portraits.watch)
         self._viewer.failed.connect(self._show_failure)
-        self._viewer.warnings_changed.connect(self._messages.warn_all)
+        self._viewer.warnings_found.connect(self._messages.warn_all)
         self._bridge.engine_stopped.connect(self._offer_restart)
         self._session.history_changed.connect(self._refresh)
         self._session.state_changed.connect(self._refresh)
@@ -319,8 +319,7 @@ class Commands(QObject):
     def _fill_samples(self) -> None:
         menu = self._window.samples_menu
         for path in sorted((resources_folder() / "portraits").glob("*.jpg")):
-            words = path.stem.removeprefix("composite_").split("_")
-            menu.addAction(" ".join(words), partial(self._portraits.open, path))
+            menu.addAction(sample_name(path.stem), partial(self._portraits.open, path))
         menu.setEnabled(not menu.isEmpty())
 
     def _fill_recent(self) -> None:
@@ -362,6 +361,14 @@ class Commands(QObject):
     def _show_dialog(self, dialog: KeyList | About) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+
+
+def sample_name(stem: str) -> str:
+    """What a sample portrait is called in the menu, from its file's name; its card has the authors' words."""
+    _, _, rest = stem.partition("_")
+    sex, _, group = rest.partition("_")
+    groups = {"easian": "East Asian", "wasian": "West Asian", "african": "African", "multi": "all groups"}
+    return f"{'Woman' if sex == 'f' else 'Man'}, {groups.get(group, group)} (composite)" if group else stem
 
 
 def _without_arguments(run: Callable[[], object]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from gui.canvas import Canvas
 
+_KINDS = (QEvent.Type.KeyPress, QEvent.Type.KeyRelease, QEvent.Type.WindowDeactivate)
 _WANT_SPACE = (QAbstractButton, QComboBox, QLineEdit, QPlainTextEdit, QTextEdit, QAbstractItemView)
 
 
@@ -36,6 +37,8 @@ class HeldKeys(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         kind = event.type()
+        if kind not in _KINDS:  # nearly always: every event of the program comes by here
+            return False
         if kind is QEvent.Type.WindowDeactivate and watched is self._window:
             self._compare(False)
         elif kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(watched, QWidget):

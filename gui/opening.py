@@ -138,7 +138,9 @@ class Opener(QObject):
 
 
         def loaded(event: JobFinished) -> None:
-            self._loaded(event)
+            model = self._loaded(event)
+            if model is not None:
+                self._messages.say(f"{printable(model.name, 80)} is on the shelf.")
 
         return self._bridge.submit(LoadModel(path), loaded)
 

@@ -18,7 +18,7 @@ STARTING_HINT = "Warming up…"
 
 
 class Viewer(QObject):
-    warnings_changed = Signal(object)  # tuple[str, ...]: what resolve said about the picture on screen
+    warnings_found = Signal(object)  # tuple[str, ...]: what is new of what resolve says about the picture on screen
     failed = Signal(object)  # EngineError: the picture could not be made
     settled = Signal(object, object)  # EditState, Frame: the finished blend of a state that the hand has left
     first_frame = Signal()
@@ -75,9 +75,15 @@ class Viewer(QObject):
         if not self._frames:
             self.first_frame.emit()
         self._frames[frame.view] = frame
-        if frame.warnings != self._warnings:
-            self._warnings = frame.warnings
-            self.warnings_changed.emit(frame.warnings)
+
+    def _tell_warnings(self) -> None:
+        """Once the hand rests, and only what was not said of the picture before."""
+        frames = [self._frames[view] for view in self._canvas.wanted_views if view in self._frames]
+        warnings = tuple(dict.fromkeys(sentence for frame in frames for sentence in frame.warnings))
+        news = tuple(sentence for sentence in warnings if sentence not in self._warnings)
+        self._warnings = warnings
+        if news:
+            self.warnings_found.emit(news)
 
     @Slot(object)
     def _fail(self, error: EngineError) -> None:
@@ -85,8 +91,11 @@ class Viewer(QObject):
 
     @Slot(bool)
     def _settle(self, settled: bool) -> None:
+        if not settled or self._session.history.in_gesture:
+            return
+        self._tell_warnings()
         frame = self._frames.get(View.BLEND)
-        if not settled or frame is None or self._session.history.in_gesture:
+        if frame is None:
             return
         state = self._bridge.state_of(frame.generation)
         if state == self._session.state:

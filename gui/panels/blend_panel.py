@@ -20,6 +20,7 @@ from engine.state import (
     with_swap_resolution,
 )
 from gui.collection import Collection
+from gui.panels.calm_combo import CalmComboBox
 from gui.panels.hand import follow_hand
 from gui.panels.labels import Letter, muted_label, row
 from gui.presets import CUSTOM_NAME, PRESETS, preset_of, shown_curve, step_curve
@@ -72,7 +73,7 @@ class BlendPanel(Section):
     # --- building -------------------------------------------------------------------------------------------------
 
     def _model_box(self, side: Side) -> QComboBox:
-        box = QComboBox()
+        box = CalmComboBox()
         box.setAccessibleName(f"Model {side.value.upper()}")
         box.setToolTip(
             "Model A: the one the latent belongs to" if side is Side.A else "Model B: the one grafted onto A"
@@ -83,7 +84,7 @@ class BlendPanel(Section):
         return box
 
     def _preset_box(self) -> QComboBox:
-        box = QComboBox()
+        box = CalmComboBox()
         box.setAccessibleName("Preset")
         for preset in PRESETS:
             box.addItem(preset.name, preset.key)
@@ -93,7 +94,7 @@ class BlendPanel(Section):
         return box
 
     def _source_box(self, name: str, tip: str) -> QComboBox:
-        box = QComboBox()
+        box = CalmComboBox()
         box.setAccessibleName(PARTS[name][0])
         box.setToolTip(tip)
         for source, text in SOURCE_NAMES.items():

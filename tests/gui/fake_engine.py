@@ -119,6 +119,7 @@ class FakeEngine:
     started: bool = False
     stopped: bool = False
     stop_in_time: bool = True
+    warnings: tuple[str, ...] = ()
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- engine.messages.Engine -----------------------------------------------------------------------------------
@@ -168,7 +169,10 @@ class FakeEngine:
         for view in request.views:
             image = self.painter(request.state, view, size)
             self.publish(
-                Frame(request.generation, view, image, size, self.size_px, size == self.size_px, 0.005)
+                Frame(
+                    request.generation, view, image, size, self.size_px, size == self.size_px, 0.005,
+                    warnings=self.warnings,
+                )
             )
 
     def progress(self, job_id: str, fraction: float, text: str = "", preview: Pixels | None = None) -> None:

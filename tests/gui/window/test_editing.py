@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from desk import Desk, MakeDesk
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from engine.errors import DeviceError
 from engine.state import (
@@ -255,6 +257,35 @@ def test_that_the_same_failure_again_is_one_message_with_a_count(desk: Desk) -> 
         desk.wait_until(lambda: desk.engine.fail_with is None and desk.studio.bridge.is_settled)
     bar = desk.studio.messages.bar
     assert (bar.message_count, bar.repeat_count) == (1, 3)
+
+
+def test_that_a_passing_wheel_turns_nothing(desk: Desk) -> None:
+    panels = desk.studio.window.parts.controls
+    desk.studio.canvas.setFocus()
+    before = desk.state
+    guarded = (panels.blend.model_b, panels.blend.preset, panels.blend.alpha, panels.latent.seed, panels.noise.strip)
+    for control in guarded:
+        middle = QPointF(control.rect().center())
+        where = QPointF(control.mapToGlobal(control.rect().center()))
+        event = QWheelEvent(
+            middle, where, QPoint(), QPoint(0, 240), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase, False,
+        )
+        QApplication.sendEvent(control, event)
+    assert desk.state == before
+
+
+def test_that_a_warning_about_the_picture_is_said_once_when_the_hand_rests(make_desk: MakeDesk) -> None:
+    desk = make_desk(automatic=False)
+    desk.wait_until(lambda: desk.engine.requests)
+    sentence = "This model has no 128 px layers; the swap resolution is 64."
+    desk.engine.warnings = (sentence,)
+    for alpha in (0.1, 0.2, 0.3):
+        desk.studio.session.edit(with_alpha(desk.state, alpha))
+        desk.engine.answer(desk.engine.requests[-1])
+        desk.settle()
+    bar = desk.studio.messages.bar
+    assert (bar.sentence, bar.repeat_count) == (sentence, 1)
 
 
 def test_that_hints_go_at_the_first_change_and_do_not_come_back(make_desk: MakeDesk) -> None:
