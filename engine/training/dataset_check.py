@@ -134,7 +134,7 @@ def _read(path: Path, resolution: int) -> tuple[Picture, tuple[int, int]]:
     # Pillow's decoders raise almost anything on damaged files; whatever it is, the file cannot be used.
     except Exception:  # noqa: BLE001
         raise _RefusedError("it is damaged or not a picture") from None
-    if int(picture.max()) - int(picture.min()) < FLAT_LEVELS:
+    if int(np.ptp(picture, axis=(0, 1)).max()) < FLAT_LEVELS:
         raise _RefusedError("it is one flat colour")
     return picture, size
 
