@@ -30,7 +30,9 @@ from engine.training.events import (
     to_json_line,
 )
 
-ABOUT = """Train a generator on your own pictures, or go on with a trained one.
+ABOUT = """Train a generator on your own pictures.
+
+From nothing, or going on with a trained one.
 
 \b
 Examples:
