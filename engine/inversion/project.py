@@ -18,10 +18,12 @@ from torch import Tensor
 
 from engine.errors import JobError, RenderCancelled
 from engine.inversion.descent import Descent
-from engine.inversion.distance import PerceptualDistance, default_distance
+from engine.inversion.distance import PerceptualDistance
+from engine.inversion.lpips import choose_distance
 from engine.inversion.objective import Objective, aim, as_rgb, phases
 from engine.messages import LatentSpaceChoice
 from engine.network import Network
+from engine.places import user_places
 
 MAX_STEPS = 5000
 PREVIEW_EVERY_S = 0.3
@@ -85,13 +87,14 @@ def invert_portrait(
         steps: 1 to 5000.
         optimise_noise: Fit the noise maps as well, in the second half.
         seed: For the samples of W that tell its shape.
-        distance: What judges likeness; None for the default that ships with Graft.
+        distance: What judges likeness; None for LPIPS if the user's weights folder has it, otherwise what ships with
+            Graft. The result says by name which it was.
 
     Raises:
         JobError: `steps` or the size of `target` is wrong, or the network makes no finite picture.
     """
     _check(network, target, steps)
-    judge = distance or default_distance()
+    judge = distance or choose_distance(user_places().weights_folder)
     objective = Objective(aim(target, network), judge)
     descent = Descent(network, objective, space, optimise_noise=optimise_noise, seed=seed)
     plan = phases(network)

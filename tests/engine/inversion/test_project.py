@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from engine.inversion.objective import phases
 from engine.inversion.project import InversionProgress, InversionResult, invert_portrait
 from engine.messages import LatentSpaceChoice
 from engine.network import Network
+from engine.places import user_places
 
 Run = Generator[InversionProgress, None, InversionResult]
 PLAIN = PixelsAndEdges()
@@ -198,3 +200,15 @@ def test_that_all_phases_of_a_large_network_are_run() -> None:
         "Finishing at full size",
     ]
     assert result.image.shape[-1] == 512
+
+
+def test_that_weights_in_the_users_folder_are_found(
+    network: Network, target: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path))
+    _, result = finished(invert_portrait(network, target, steps=1))
+    assert result.perceptual_name.startswith("Graft's own face features")
+    user_places().weights_folder.mkdir(parents=True)
+    (user_places().weights_folder / "vgg16.pth").write_bytes(b"damaged")
+    _, result = finished(invert_portrait(network, target, steps=1))
+    assert "vgg16.pth" in result.perceptual_name
