@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -275,6 +275,15 @@ def parse(argv: Sequence[str]) -> Options:
     return Options(tuple(path.absolute() for path in found.files), quits)
 
 
+def no_screen(environ: Mapping[str, str]) -> str:
+    """Why there can be no window, or nothing: Qt itself would end the process with a core dump."""
+    if not sys.platform.startswith("linux") or environ.get("QT_QPA_PLATFORM"):
+        return ""
+    if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
+        return ""
+    return "There is no screen to open a window on. Without one, use a verb: python main.py --help lists them."
+
+
 def run(argv: Sequence[str] = ()) -> int:
     """Open the window and stay until it is closed.
 
@@ -285,13 +294,20 @@ def run(argv: Sequence[str] = ()) -> int:
         The process's exit status.
     """
     options = parse(argv)
+    if problem := no_screen(os.environ):
+        print(problem, file=sys.stderr)
+        return 1
     prepare_process()
     app = QApplication.instance() or QApplication([sys.argv[0] if sys.argv else "graft"])
     assert isinstance(app, QApplication)
     app.setApplicationName("Graft")
     app.setApplicationDisplayName("Graft")
     app.setDesktopFileName("graft")
-    studio = Studio(user_places(), real_engine)
+    try:
+        studio = Studio(user_places(), real_engine)
+    except EngineError as error:  # not even a temporary folder can be written
+        print(f"{error.user_message} {error.hint}".strip(), file=sys.stderr)
+        return 1
     handler = start_log(studio.places.log_folder)
     watch = Watch(studio)
     watch.install(studio.places.log_folder)

@@ -130,6 +130,7 @@ class Commands(QObject):
         self._opener.portrait_found.connect(self._portraits.open)
         self._opener.locate_wanted.connect(self.locate)
         self._documents.name_wanted.connect(self.save_as)
+        self._documents.recoverable_changed.connect(self._refresh)
         self._portraits.view_wanted.connect(window.show_search)
         self._portraits.search_started.connect(parts.shelf.tray.set_picture)
         parts.shelf.tray.card_opened.connect(self._portraits.watch)

@@ -21,6 +21,7 @@ from gui.settings import Settings
 
 
 class Documents(QObject):
+    recoverable_changed = Signal()
     name_wanted = Signal()  # the session has no file yet: ask for one, then `save`
 
     def __init__(
@@ -92,6 +93,7 @@ class Documents(QObject):
 
         def show(state: EditState) -> None:
             self._session.replace_document(document.entries, document.index, path, saved=True)
+            self._look_for_unsaved_work()  # the document that was left may not have been saved
             self._apply_window_settings(document)
             self._settings.add_recent_file(path)
             self._settings.set_folder("session", path.parent)
@@ -113,12 +115,7 @@ class Documents(QObject):
 
     def offer_recovery(self) -> bool:
         """Ask, without getting in the way, about unsaved work of an earlier run. True when there is some."""
-        try:
-            found = recoverable_sessions(self._autosave_folder)
-        except EngineError as error:
-            self._messages.error(error)
-            return False
-        self._recoverable = tuple(one for one in found if one.unsaved)
+        self._look_for_unsaved_work()
         if not self._recoverable:
             return False
         newest = self._recoverable[0]
@@ -132,6 +129,15 @@ class Documents(QObject):
         )
         return True
 
+    def _look_for_unsaved_work(self) -> None:
+        try:
+            found = recoverable_sessions(self._autosave_folder)
+        except EngineError as error:
+            self._messages.error(error)
+            return
+        self._recoverable = tuple(one for one in found if one.unsaved)
+        self.recoverable_changed.emit()
+
     @property
     def can_restore(self) -> bool:
         return bool(self._recoverable)
@@ -141,12 +147,13 @@ class Documents(QObject):
         """Bring back the newest unsaved work. It stays recoverable until this session takes it over."""
         if not self._recoverable:
             return
-        found, self._recoverable = self._recoverable[0], self._recoverable[1:]
+        found = self._recoverable[0]
 
         def show(state: EditState) -> None:
             entries: tuple[HistoryEntry, ...] = tuple(found.entries)
             self._session.replace_document(entries, len(entries) - 1, None, saved=False)
-            dismiss(found)
+            dismiss(found)  # this session's own journal holds it now
+            self._look_for_unsaved_work()
 
         self._opener.when_models_are_here(found.state, show)
 
@@ -154,8 +161,8 @@ class Documents(QObject):
     def discard(self) -> None:
         """Forget the newest unsaved work."""
         if self._recoverable:
-            found, self._recoverable = self._recoverable[0], self._recoverable[1:]
-            dismiss(found)
+            dismiss(self._recoverable[0])
+            self._look_for_unsaved_work()
 
     @Slot(object)
     def _autosave_failed(self, error: EngineError) -> None:

@@ -54,7 +54,6 @@ class Parts:
 
 class MainWindow(QMainWindow):
     paths_dropped = Signal(object)  # tuple[Path, ...]
-    closing = Signal()
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         super().__init__()
@@ -282,7 +281,6 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         self.save_layout()
         self.parts.controls.save_folds()
-        self.closing.emit()
         event.accept()
 
 

@@ -185,7 +185,7 @@ class PortraitFlow(QObject):
     @Slot(object)
     def _progress(self, event: JobProgress) -> None:
         if event.job_id == self._watched:
-            self._view.show_progress(event.fraction, event.text, event.preview)
+            self._view.show_progress(event.fraction, event.text, event.preview, event.distance)
 
     @Slot(object)
     def _state_changed(self, state: EditState) -> None:

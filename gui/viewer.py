@@ -55,6 +55,8 @@ class Viewer(QObject):
         state = self._session.state
         if state.model_a is None:
             self._canvas.set_hint(NO_MODEL_HINT)
+            self._canvas.clear()
+            self._bridge.forget_shown()
             return
         self._bridge.request_preview(state, self._canvas.wanted_views, size_px=self._canvas.wanted_size_px or None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
@@ -17,6 +19,7 @@ MAX_SHOWN = 120
 """Older entries can still be reached by undo; the strip shows the newest."""
 
 WANTED_AHEAD = 24
+KEPT_TAGS = 2000
 
 
 class HistoryStrip(QObject):
@@ -32,6 +35,7 @@ class HistoryStrip(QObject):
         self._thumbnails = thumbnails
         self.strip = strip
         self._tags: dict[EditState, str] = {}
+        self._numbers = itertools.count()
         self._shown: dict[str, int] = {}
         session.history_changed.connect(self.refresh)
         thumbnails.ready.connect(self._thumbnail_ready)
@@ -69,7 +73,12 @@ class HistoryStrip(QObject):
                 self._thumbnails.want(self._tag(state), state)
 
     def _tag(self, state: EditState) -> str:
-        return self._tags.setdefault(state, f"{PREFIX}{len(self._tags)}")
+        tag = self._tags.get(state)
+        if tag is None:
+            while len(self._tags) >= KEPT_TAGS:
+                del self._tags[next(iter(self._tags))]
+            tag = self._tags[state] = f"{PREFIX}{next(self._numbers)}"
+        return tag
 
     def _picture(self, entry: HistoryEntry) -> QImage | None:
         return self._thumbnails.picture(self._tag(entry.state))

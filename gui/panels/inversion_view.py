@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from engine.messages import Pixels
 from gui.pixels import to_qimage
 from gui.theme import body_font, caption_font, current_theme
+from gui.widgets.distance_plot import DistancePlot
 
 GAP_PX = 20
 MARGIN_PX = 24
 CAPTION_PX = 26
 BAR_PX = 2
+PLOT_PX = 84
+PLOT_WIDTH_PX = 440
 
 
 class InversionView(QWidget):
@@ -30,6 +33,7 @@ class InversionView(QWidget):
         self._fraction: float | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Search for the portrait")
+        self._plot = DistancePlot(self)
 
     @property
     def found(self) -> QImage | None:
@@ -44,15 +48,25 @@ class InversionView(QWidget):
     def begin(self, target: QImage, portrait_name: str, model_name: str) -> None:
         self._target = target
         self._found = None
-        self._names = (portrait_name, f"as {model_name} sees it")
+        self._names = (portrait_name, f"found so far in “{model_name}”")
         self._text, self._fraction = "Waiting for the engine", None
+        self._plot.begin()
         self.update()
 
-    def show_progress(self, fraction: float | None, text: str, preview: Pixels | None) -> None:
+    def show_progress(
+        self, fraction: float | None, text: str, preview: Pixels | None, distance: float | None = None
+    ) -> None:
         if preview is not None:
             self._found = to_qimage(preview)
+        if fraction is not None and distance is not None:
+            self._plot.add(fraction, distance)
         self._text, self._fraction = text, fraction
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        width = min(PLOT_WIDTH_PX, self.width() - 2 * MARGIN_PX)
+        top = self._squares()[0].bottom() + 2 * CAPTION_PX + 14
+        self._plot.setGeometry((self.width() - width) // 2, top, width, PLOT_PX)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = current_theme()
@@ -72,9 +86,9 @@ class InversionView(QWidget):
 
     def _squares(self) -> tuple[QRect, QRect]:
         wide = (self.width() - GAP_PX - 2 * MARGIN_PX) // 2
-        tall = self.height() - 2 * MARGIN_PX - 2 * CAPTION_PX - 24
-        side = max(16, min(wide, tall))
-        top = max(MARGIN_PX, (self.height() - side - 2 * CAPTION_PX) // 2)
+        below = 2 * CAPTION_PX + 24 + PLOT_PX
+        side = max(16, min(wide, self.height() - 2 * MARGIN_PX - below))
+        top = max(MARGIN_PX, (self.height() - side - below) // 2)
         start = (self.width() - 2 * side - GAP_PX) // 2
         return QRect(start, top, side, side), QRect(start + side + GAP_PX, top, side, side)
 

@@ -33,7 +33,7 @@ class Desk:
         return self.studio.session.state
 
     def wait_until(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=5000)
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=20_000)
 
     def settle(self) -> None:
         """Until the picture on screen is the state's own, and no request is under way."""

@@ -342,6 +342,19 @@ def test_that_an_offer_that_is_put_off_can_still_be_taken(make_desk: MakeDesk) -
     assert again.state == left
 
 
+def test_that_work_left_by_opening_another_session_can_be_restored_at_once(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    desk.studio.session.edit(with_seed(desk.state, 1))
+    assert desk.studio.documents.save(desk.folder / "one.graft")
+    desk.studio.session.edit(with_seed(desk.state, 2))
+    left = desk.state
+    assert not desk.studio.window.actions_["restore"].isEnabled()
+    desk.drop(desk.folder / "one.graft")
+    assert desk.state.latent == SeedLatent(1)
+    desk.studio.window.actions_["restore"].trigger()
+    assert desk.state == left
+
+
 def test_that_folders_that_cannot_be_written_do_not_keep_the_window_shut(make_desk: MakeDesk, tmp_path: Path) -> None:
     (tmp_path / "blocked").write_bytes(b"a file where a folder should be")
     desk = make_desk(home="blocked")

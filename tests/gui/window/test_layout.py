@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QWidget
 
 from gui.actions import key_rows
+from gui.app import no_screen
 from gui.canvas import CanvasMode
 from gui.help_dialogs import About, KeyList, Palette, attribution_text
 from gui.runtime import HomelessFormatter, Watch
@@ -205,6 +207,14 @@ def test_that_an_unexpected_error_is_one_sentence_and_the_window_lives(desk: Des
     assert desk.message() == "Something went wrong inside Graft. Your work is safe."
     desk.drag(desk.studio.window.parts.controls.blend.alpha, [0.4])
     desk.settle()
+
+
+def test_that_a_machine_without_a_screen_is_told_so() -> None:
+    if sys.platform.startswith("linux"):
+        assert "no screen" in no_screen({})
+    assert no_screen({"DISPLAY": ":0"}) == ""
+    assert no_screen({"WAYLAND_DISPLAY": "wayland-0"}) == ""
+    assert no_screen({"QT_QPA_PLATFORM": "offscreen"}) == ""
 
 
 def test_that_the_canvas_is_the_darkest_thing_in_the_dark_room(desk: Desk) -> None:
