@@ -131,12 +131,17 @@ class Pipeline:
         return found
 
     def rows(self, pair: ModelPair, edit: ResolvedEdit, latent: Latent, cache: StageCache) -> Tensor:
-        """A latent's rows, ``[1, num_ws, w_dim]``: those of a seed truncated, stored ones as they were found."""
+        """A latent's rows as they go into the picture, ``[1, num_ws, w_dim]``: truncated where psi acts on it."""
         if isinstance(latent, SeedLatent):
             ws = self.mapped(pair, edit, latent, cache)
-            if edit.truncation_psi == 1.0:
-                return ws
-            return truncate(ws, pair.w_avg(edit.shares), edit.truncation_psi, edit.truncation_cutoff)
+        else:
+            ws = self._stored(pair, edit, latent)
+        if not _psi_acts_on(latent, edit):
+            return ws
+        return truncate(ws, pair.w_avg(edit.shares), edit.truncation_psi, edit.truncation_cutoff)
+
+    def _stored(self, pair: ModelPair, edit: ResolvedEdit, latent: StoredLatent) -> Tensor:
+        """Surplus rows are left out, missing ones filled with the last."""
         stored = torch.tensor(self.store.ws(latent.key), device=pair.a.device)[: edit.num_ws]
         missing = edit.num_ws - len(stored)
         return torch.cat([stored, stored[-1:].expand(missing, -1)])[None] if missing else stored[None]
@@ -286,12 +291,19 @@ def _row_key(pair: ModelPair, edit: ResolvedEdit, row: int) -> Hashable:
 
 
 def _latent_key(pair: ModelPair, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
+    found: Hashable
     if isinstance(latent, StoredLatent):
-        return latent.key
-    mapped = (pair.mapping_key(edit.shares), latent, edit.class_index)
-    if edit.truncation_psi == 1.0 or row >= edit.truncation_cutoff:
-        return mapped
-    return mapped, edit.truncation_psi, pair.w_avg_key(edit.shares)
+        found = latent.key
+    else:
+        found = (pair.mapping_key(edit.shares), latent, edit.class_index)
+    if not _psi_acts_on(latent, edit) or row >= edit.truncation_cutoff:
+        return found
+    return found, edit.truncation_psi, pair.w_avg_key(edit.shares)
+
+
+def _psi_acts_on(latent: Latent, edit: ResolvedEdit) -> bool:
+    """Truncation is for the main latent and for seeds; a portrait that is mixed in stays as it was found."""
+    return edit.truncation_psi != 1.0 and (isinstance(latent, SeedLatent) or latent == edit.latent)
 
 
 def _noise_key(index: int, noise: ResolvedNoise) -> Hashable:

@@ -140,7 +140,15 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class EditState:
-    """One picture. `model_b` None means that there is nothing to blend with."""
+    """One picture.
+
+    Attributes:
+        model_b: None means that there is nothing to blend with.
+        truncation_psi: Pulls the main latent, and seeds that are mixed in, towards the mean; 1 leaves them as they
+            are. A stored latent that is mixed in stays as it was found.
+        truncation_cutoff: How many rows of ``ws`` psi acts on, from the first; None means all.
+        class_index: For conditional models.
+    """
 
     model_a: ModelRef | None = None
     model_b: ModelRef | None = None

@@ -206,7 +206,7 @@ def test_that_an_inverted_portrait_is_a_latent_like_any_other(
     assert inverted.target.shape == inverted.image.shape == (64, 64, 4)
     assert 0.0 <= inverted.pixel_distance <= 1.0
     assert inverted.perceptual_name
-    shown = to_bgrx(studio.fresh(EditState(refs[0], latent=inverted.latent)))
+    shown = to_bgrx(studio.fresh(EditState(refs[0], latent=inverted.latent, truncation_psi=1.0)))
     assert np.abs(shown.astype(int) - inverted.image.astype(int)).max() <= 2
     steps = [step for step in studio.recorder.of(JobProgress) if isinstance(step.job, InvertPortrait)]
     assert any(step.preview is not None and step.preview.shape[-1] == 4 for step in steps)

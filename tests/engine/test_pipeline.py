@@ -219,7 +219,7 @@ def test_that_a_stored_latent_is_shown_as_it_was_found_with_its_noise(shelf: She
     ws = np.random.RandomState(0).randn(10, 10).astype(np.float32)
     noise = {9: np.random.RandomState(1).randn(64, 64).astype(np.float32), 1: np.zeros((8, 8), np.float32)}
     latent = StoredLatent(store.put_ws(ws), "Ada", store.put_noise(noise))
-    found = pipeline.render(replace(state, latent=latent, truncation_psi=0.2), View.A)
+    found = pipeline.render(replace(state, latent=latent, truncation_psi=1.0), View.A)
     maps = {"b64.conv1": torch.from_numpy(noise[9])}  # the other one does not fit the 4 px layer
     assert torch.equal(found, a.synthesis(torch.from_numpy(ws)[None], noise=maps))
 
@@ -232,8 +232,24 @@ def test_that_a_latent_with_other_rows_is_cut_or_goes_on_with_its_last(
     pipeline = new_pipeline(shelf, store=store)
     ws = np.random.RandomState(0).randn(rows, 10).astype(np.float32)
     fitted = np.concatenate([ws, np.repeat(ws[-1:], 10, axis=0)])[:10]
-    found = pipeline.render(replace(state, latent=StoredLatent(store.put_ws(ws))), View.A)
+    found = pipeline.render(replace(state, latent=StoredLatent(store.put_ws(ws)), truncation_psi=1.0), View.A)
     assert torch.equal(found, the_network(pipeline, state.model_a).synthesis(torch.from_numpy(fitted)[None]))
+
+
+def test_that_psi_acts_on_the_main_latent_and_on_seeds_but_not_on_a_portrait_that_is_mixed_in(
+    shelf: Shelf, state: EditState
+) -> None:
+    store = LatentStore()
+    pipeline = new_pipeline(shelf, store=store)
+    a = the_network(pipeline, state.model_a)
+    ws = np.random.RandomState(0).randn(10, 10).astype(np.float32)
+    ada, stored = StoredLatent(store.put_ws(ws)), torch.from_numpy(ws)[None]
+    half = (0.5,) * 10
+    mixed_in = pipeline.render(replace(state, mix=(MixSource(ada, half),), truncation_psi=0.3), View.A)
+    assert torch.equal(mixed_in, a.synthesis(torch.lerp(seed_ws(a, 3, 0.3), stored, 0.5)))
+    main = replace(state, latent=ada, mix=(MixSource(SeedLatent(3), half),), truncation_psi=0.3)
+    pulled = torch.lerp(a.w_avg.expand_as(stored), stored, 0.3)
+    assert torch.equal(pipeline.render(main, View.A), a.synthesis(torch.lerp(pulled, seed_ws(a, 3, 0.3), 0.5)))
 
 
 def test_that_a_conditional_model_shows_its_class(shelf: Shelf, pipeline: Pipeline) -> None:
