@@ -213,5 +213,6 @@ class JobHandlers:
 
 def _step(progress: InversionProgress) -> Step:
     preview = None if progress.image is None else to_bgrx(progress.image.detach())
-    return Step(progress.text, progress.step / max(1, progress.steps), preview)
+    fraction = progress.step / max(1, progress.steps)
+    return Step(progress.text, fraction, preview, distance=progress.pixel_distance)
 

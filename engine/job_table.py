@@ -58,6 +58,7 @@ class Step:
     fraction: float | None = None
     preview: Pixels | None = None
     remaining_s: float | None = None
+    distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,7 +292,7 @@ class JobTable:
         remaining = step.remaining_s
         if remaining is None and step.fraction:
             remaining = elapsed * (1.0 - step.fraction) / step.fraction
-        told = (step.fraction, step.text, elapsed, remaining, step.preview, task.paused)
+        told = (step.fraction, step.text, elapsed, remaining, step.preview, task.paused, step.distance)
         self._publish(JobProgress(task.job_id, task.job, *told))
 
     def _finish(

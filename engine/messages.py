@@ -251,6 +251,7 @@ class JobProgress:
     preview: The improving picture, when there is one.
     remaining_s: Estimated time left, when it can be told.
     paused: Whether the job stands still at the user's wish.
+    distance: Of a search: mean absolute difference of the present picture from the portrait, 0 to 1.
     """
 
     job_id: str
@@ -261,6 +262,7 @@ class JobProgress:
     remaining_s: float | None = None
     preview: Pixels | None = None
     paused: bool = False
+    distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
