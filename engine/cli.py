@@ -344,7 +344,7 @@ def invert(
             InvertPortrait(portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise)
         )
         assert isinstance(result, PortraitInverted)
-        state = EditState(model_a=ref, latent=result.latent)
+        state = EditState(model_a=ref, latent=result.latent, truncation_psi=1.0)  # as it was found
         if kind == ".safetensors":
             write_latent(out, result.latent, ref, engine.store)
         elif kind == ".json":

@@ -20,7 +20,9 @@ Seed = Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="The latent,
 LatentFile = Annotated[
     Path | None, typer.Option("--latent", metavar="FILE", help="A latent that `invert` wrote, instead of a seed.")
 ]
-Psi = Annotated[float | None, typer.Option(help="Truncation: 1 as trained, 0 the mean face.")]
+Psi = Annotated[
+    float | None, typer.Option(help="Truncation: 1 as trained or found, 0 the mean face; 0.7 unless said.")
+]
 Cutoff = Annotated[int | None, typer.Option(min=0, help="Truncate only this many rows of ws.")]
 ClassIndex = Annotated[int | None, typer.Option("--class", min=0, help="For models with classes.")]
 

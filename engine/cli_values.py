@@ -53,7 +53,7 @@ def changed_state(
     if seed is not None:
         state = with_seed(state, seed)
     if latent is not None:
-        state = with_latent(state, latent)
+        state = with_truncation(with_latent(state, latent), 1.0, state.truncation_cutoff)  # as it was found
     wanted_psi = state.truncation_psi if psi is None else psi
     state = with_truncation(state, wanted_psi, state.truncation_cutoff if cutoff is None else cutoff)
     if class_index is not None:

@@ -347,6 +347,7 @@ def test_that_an_inverted_portrait_comes_back_from_its_picture(tmp_path: Path, p
     assert "after 2 steps" in text
     recipe = read_recipe(found)
     assert isinstance(recipe.state.latent, StoredLatent)
+    assert recipe.state.truncation_psi == 1.0  # as it was found, not pulled towards the mean
     assert PICTURES[0].stem.encode() not in found.read_bytes()
     done("render", found, "-o", again)
     assert np.array_equal(pixels(found), pixels(again))
