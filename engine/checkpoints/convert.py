@@ -91,7 +91,11 @@ def open_checkpoint(path: str | Path, *, cache_dir: Path | None = None, timeout_
         try:
             sniff(file.read(HEAD_BYTES), before.st_size)
             sha256 = _hash(file)
-            opened = _reuse(folder, sha256) or _convert(file, before.st_size, sha256, folder, timeout_s)
+            opened = (
+                _from_cache(path, folder, sha256)
+                or _reuse(folder, sha256)
+                or _convert(file, before.st_size, sha256, folder, timeout_s)
+            )
             after = os.fstat(file.fileno())
         except OSError as error:
             raise unreadable(path, error) from None
@@ -176,6 +180,18 @@ def _reuse(folder: Path, sha256: str) -> OpenedCheckpoint | None:
             return OpenedCheckpoint(sha256, target, check_canonical(file).metadata)
     except (OSError, ValueError, EngineError):
         return None  # damaged or half gone: it is made anew
+
+
+def _from_cache(path: Path, folder: Path, sha256: str) -> OpenedCheckpoint | None:
+    """The file itself, when it is an earlier conversion: the library hands those out, and one copy is enough."""
+    if path.parent != folder or path.suffix != ".safetensors":
+        return None
+    opened = _reuse(folder, path.stem)
+    return opened if opened is not None and _digest(folder, path.stem) == sha256 else None
+
+
+def _digest(folder: Path, source_sha256: str) -> object:
+    return parse_json_object(_receipt_path(folder, source_sha256).read_text("utf-8")).get("sha256")
 
 
 def _forget(folder: Path, sha256: str) -> None:

@@ -106,6 +106,14 @@ def test_that_a_damaged_cache_entry_is_made_anew(model: Path, cache: Path, damag
     assert open_checkpoint(model, cache_dir=cache).safetensors_path.read_bytes() == good
 
 
+def test_that_a_file_of_the_cache_is_not_cached_again(model: Path, cache: Path) -> None:
+    opened = open_checkpoint(model, cache_dir=cache)
+    before = sorted(path.name for path in cache.iterdir())
+    again = open_checkpoint(opened.safetensors_path, cache_dir=cache)
+    assert (again.sha256, again.safetensors_path) == (opened.sha256, opened.safetensors_path)
+    assert sorted(path.name for path in cache.iterdir()) == before
+
+
 def test_that_grafts_own_file_needs_no_child_and_keeps_its_lineage(
     model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
