@@ -57,7 +57,8 @@ class AcceleratedWorld:
                 "Training on several devices needs the package accelerate, which is not installed.",
                 "Install Graft with its extra “train”, or start on one device.",
             ) from None
-        self._accelerator = Accelerator()
+        # Without being told, it takes several processes on processors for as many unrelated ones.
+        self._accelerator = Accelerator(cpu=not torch.cuda.is_available())
         self.device: torch.device = self._accelerator.device
         self.rank: int = self._accelerator.process_index
         self.size: int = self._accelerator.num_processes
