@@ -184,8 +184,9 @@ def test_that_a_large_skip_network_is_worked_at_small_sizes_first() -> None:
     tall = small_config((4, 4, 4, 4, 4, 4, 2, 2))
     assert [(phase.start, phase.size_px, phase.features) for phase in phases(random_network(tall))] == [
         (0.0, 64, False),
-        (0.1, 256, True),
-        (0.9, 512, True),
+        (0.1, 64, True),
+        (0.4, 256, True),
+        (0.95, 512, True),
     ]
     resnet = small_config((4, 4, 4, 4, 4, 4), architecture="resnet")
     assert {phase.size_px for phase in phases(random_network(resnet))} == {128}
@@ -193,10 +194,11 @@ def test_that_a_large_skip_network_is_worked_at_small_sizes_first() -> None:
 
 def test_that_all_phases_of_a_large_network_are_run() -> None:
     network = random_network(small_config((4, 4, 4, 4, 4, 4, 2, 2)))
-    seen, result = finished(invert_portrait(network, np.zeros((512, 512, 3), np.uint8), steps=12, distance=PLAIN))
+    seen, result = finished(invert_portrait(network, np.zeros((512, 512, 3), np.uint8), steps=20, distance=PLAIN))
     assert list(dict.fromkeys(progress.text for progress in seen)) == [
         "Matching colours and shapes",
         "Matching the likeness",
+        "Adding detail",
         "Finishing at full size",
     ]
     assert result.image.shape[-1] == 512
