@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from engine.state import EditState, SeedLatent, StoredLatent, with_latent, with_pad, with_seed, with_truncation
 from gui.collection import Collection
@@ -45,14 +45,14 @@ class LatentPanel(Section):
         self.class_index = EditSlider("Class", 0, 1, 0, decimals=0)
         self.more = Section("Truncated layers")
         self.portrait = QLabel()
-        self.to_seed = QPushButton("Back to the seed")
+        self.to_seed = IconButton("reset", "Back to the seed")
         self._lay_out()
         self._connect()
         self.show_state(session.state)
 
     def _lay_out(self) -> None:
         self._seed_row = row(muted_label("Seed"), 1, self.seed, self.dice, self.seed_lock, spacing=2)
-        self._portrait_row = column(self.portrait, self.to_seed)
+        self._portrait_row = row(self.portrait, 1, self.to_seed)
         words = column(self._seed_row, self._portrait_row, self.psi, self.more, spacing=0)
         self.add_widget(row(column(self.pad), words, spacing=12))
         self.more.add_widget(self.cutoff)
@@ -110,7 +110,7 @@ class LatentPanel(Section):
 
     def _show_portrait(self, latent: StoredLatent) -> None:
         name = self._collection.latent_name(latent)
-        self.portrait.setText(self.portrait.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 150))
+        self.portrait.setText(self.portrait.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 130))
         self.portrait.setToolTip(f"The portrait “{name}”, found in the space of model A")
 
     def _show_layers(self, state: EditState) -> None:

@@ -76,6 +76,7 @@ class DistancePlot(QWidget):
         axis.setTextPen(theme.canvas_text)
         axis.setWidth(44)
         plot.hideAxis("bottom")
+        plot.getPlotItem().setContentsMargins(0, 8, 0, 8)  # or the outermost figures are cut in half
         self._plot = plot
         self._curve = plot.plot(pen=pyqtgraph.mkPen(theme.focus, width=2), antialias=True)
         layout = self.layout()

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPoint, QSize, Qt  # noqa: E402
+from PySide6.QtCore import QEventLoop, QPoint, QSize, Qt, QTimer  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
@@ -37,6 +37,13 @@ PATIENCE_S = 300
 STEPS = 200
 
 
+def rest(milliseconds: int) -> None:
+    """Let events and the engine's thread run: QTest.qWait would keep the interpreter to itself."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
 @dataclass
 class Photographer:
     """Drives a window as a person would, and takes pictures of it."""
@@ -51,18 +58,18 @@ class Photographer:
         while not done():
             if time.perf_counter() > ends_at:
                 raise SystemExit(f"waited {PATIENCE_S} s for {what}")
-            QTest.qWait(20)
+            rest(20)
 
     def settle(self) -> None:
         self.wait(lambda: self.studio.viewer.frame(View.BLEND) and self.studio.bridge.is_settled, "a picture")
         self.wait(lambda: all(item.thumbnail for item in self.studio.strip.strip.items), "thumbnails")
         self.wait(lambda: all(item.thumbnail for item in self.studio.window.parts.shelf.models.items), "thumbnails")
-        QTest.qWait(50)
+        rest(50)
 
     def take(self, name: str) -> None:
         if self.wanted and name not in self.wanted:
             return
-        self.studio.window.grab().save(str(self.folder / f"{name}.png"))
+        self.studio.window.grab().save(str(self.folder / f"{name}.png"), "PNG", 0)  # type: ignore[call-overload]
         print(f"{name}.png", flush=True)
 
     def drag(self, slider: EditSlider, value: float) -> None:
@@ -83,8 +90,6 @@ def shoot(camera: Photographer) -> None:
     for seed in (88, 417, 6021):
         studio.session.edit(with_seed(studio.session.state, seed))
         camera.settle()
-    controls.mix.add_seed()
-    camera.settle()
     studio.session.edit(with_noise(studio.session.state, mode=NoiseMode.CONST, strength=0.8))
     camera.settle()
     camera.take("studio")
@@ -93,7 +98,7 @@ def shoot(camera: Photographer) -> None:
     camera.take("wipe")
     studio.portraits.open(PORTRAIT)
     camera.wait(lambda: canvas.is_aligning, "the portrait")
-    QTest.qWait(100)
+    rest(100)
     camera.take("align")
     if not camera.wanted or camera.wanted & {"search", "portrait", "light"}:
         search(camera)
@@ -115,7 +120,7 @@ def search(camera: Photographer) -> None:
     camera.settle()
     camera.wait(lambda: not studio.window.parts.shelf.tray.cards, "the card to leave")
     studio.messages.bar.clear()
-    QTest.qWait(50)
+    rest(50)
     camera.take("portrait")
 
 
