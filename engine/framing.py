@@ -100,25 +100,6 @@ def ffhq_quad(
     return _square(eye_middle + eye_to_mouth * 0.1, across)
 
 
-def face_points_from_quad(quad: NDArray[np.float64], framing: Framing) -> FacePoints:
-    """A face of average proportions that `crop_quad` would cut out as this square.
-
-    Args:
-        quad: ``[4, 2]`` as `crop_quad` gives it.
-    """
-    centre = quad.mean(axis=0)
-    across = (quad[3] - quad[0] + quad[2] - quad[1]) / 4
-    down = _down(across)
-    if framing.kind is FramingKind.FFHQ:
-        half_eyes = across / max(2.0, 1.8 * MOUTH_DROP) / 2
-        middle = centre - _down(half_eyes) * 2 * MOUTH_DROP * 0.1
-    else:
-        half_eyes = across * framing.eye_distance
-        middle = centre + down * (2 * framing.eye_y - 1)
-    mouth = middle + _down(half_eyes) * 2 * MOUTH_DROP
-    return FacePoints(_point(middle - half_eyes), _point(middle + half_eyes), _point(mouth))
-
-
 def default_face_points(size_px: tuple[int, int]) -> FacePoints:
     """Where to put the handles when no face was found: an upright face above the middle of the picture.
 
@@ -141,7 +122,3 @@ def _down(across: NDArray[np.float64]) -> NDArray[np.float64]:
 def _square(centre: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
     down = _down(across)
     return np.stack([centre - across - down, centre - across + down, centre + across + down, centre + across - down])
-
-
-def _point(xy: NDArray[np.float64]) -> tuple[float, float]:
-    return float(xy[0]), float(xy[1])

@@ -53,7 +53,7 @@ def measure_w_space(network: Network, seed: int) -> WSpace:
             c = torch.nn.functional.one_hot(classes, descriptor.c_dim).float()
         away = network.mapping(z, c)[:, 0] - network.w_avg
         covariance += away.T @ away / SAMPLES
-    variances, directions = torch.linalg.eigh(covariance)
+    variances, directions = torch.linalg.eigh(covariance.cpu().double())  # not every device can
     spreads = variances.clamp(min=0).sqrt()
     spreads = spreads.clamp(min=max(float(spreads[-1]) * NARROWEST, 1e-3))
-    return WSpace(network.w_avg.clone(), spreads[:, None] * directions.T)
+    return WSpace(network.w_avg.clone(), (spreads[:, None] * directions.T).to(network.w_avg))

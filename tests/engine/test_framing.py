@@ -15,7 +15,6 @@ from engine.framing import (
     FramingKind,
     crop_quad,
     default_face_points,
-    face_points_from_quad,
 )
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "align").glob("*.npz"))
@@ -62,12 +61,6 @@ def test_that_the_square_turns_and_grows_with_the_face(framing: Framing) -> None
 
     face = FacePoints(moved(FACE.left_eye), moved(FACE.right_eye), moved(FACE.mouth))
     np.testing.assert_allclose(crop_quad(face, framing), crop_quad(FACE, framing) @ turn.T + shift)
-
-
-@pytest.mark.parametrize("framing", [Framing(), EYES], ids=["ffhq", "eyes"])
-def test_that_an_average_face_comes_back_from_its_square(framing: Framing) -> None:
-    face = face_points_from_quad(crop_quad(FACE, framing), framing)
-    np.testing.assert_allclose(crop_quad(face, framing), crop_quad(FACE, framing), atol=1e-9)
 
 
 def test_that_eyes_in_one_place_are_refused_in_plain_words() -> None:
