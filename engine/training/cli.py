@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,10 @@ def train(
     with _stop_signals() as stop:
         end = None if minutes is None else time.monotonic() + minutes * 60
         with open_run(order, lambda: stop.is_set() or (end is not None and time.monotonic() >= end)) as run:
-            _follow(events_of(run), stop, retry_s, as_json=as_json)
+            if run.trainer.world.rank:  # one of several processes speaks for all
+                deque(events_of(run), maxlen=0)
+            else:
+                _follow(events_of(run), stop, retry_s, as_json=as_json)
 
 
 def _parsed(texts: list[str] | tuple[()]) -> dict[str, Any]:
@@ -207,3 +211,34 @@ def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+@app.command("portrait-data")
+def portrait_data(
+    london: Annotated[Path, typer.Option(metavar="FOLDER", help="The Face Research Lab London Set with landmarks.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the pictures go.")],
+    count: Annotated[int, typer.Option(min=1, help="Pictures per style.")] = 8_000,
+    size: Annotated[int, typer.Option(metavar="PX")] = 256,
+    style: Annotated[list[str] | None, typer.Option(help="portrait, toon; by default both.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+) -> None:
+    """Make training pictures: mixed portraits of nobody, and cartoons of them.
+
+    What was made before is kept, so this can be stopped and started again.
+
+    \b
+    Example:
+      python main.py train portrait-data --london london --out faces
+      python main.py train --data faces/portrait --framing eyes --out runs/portrait
+    """
+    from engine.console import Progress as Line
+    from engine.training.portrait_data.make import STYLES, PortraitOrder, make_portrait_data
+
+    styles = tuple(style) if style else tuple(STYLES)
+    line = Line()
+    try:
+        for done in make_portrait_data(PortraitOrder(london, out, count, size, styles, seed)):
+            line(f"{done:,} of {count:,} pictures", done / count)
+    finally:
+        line.done()
+    typer.echo(f"Wrote {count:,} pictures of {size} px in {out}: {', '.join(styles)}")
