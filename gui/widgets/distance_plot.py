@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from typing import Any
 
@@ -56,7 +55,8 @@ class DistancePlot(QWidget):
 
     def _import(self) -> None:
         try:
-            importlib.import_module("pyqtgraph")
+            import pyqtgraph  # noqa: F401 - for `_build`, which finds it imported
+
             self.imported.emit()
         except RuntimeError:
             return  # the window was closed in the meantime
