@@ -134,7 +134,7 @@ class Trainer:
         )
         scaled = config.precision is Precision.FLOAT16
         self._scalers = tuple(torch.amp.GradScaler(world.device.type, enabled=scaled) for _ in range(2))
-        self._sums = torch.zeros(5, dtype=torch.float64, device=world.device)
+        self._sums = torch.zeros(5, device=world.device)
         self._counts = [0] * 5
 
     # --- a step -----------------------------------------------------------------------------------------------

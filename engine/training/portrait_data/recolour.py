@@ -15,7 +15,10 @@ HAIR_COLOURS = np.array(
 )
 """Dark brown, brown, blond, red, grey: RGB."""
 
-FRINGE_SHARE = 0.03
+FRINGE_SHARE = 0.05
+"""Of the forehead; measured on 24 mixes: at least 0.07 with a fringe, at most 0.03 without."""
+SHADOW = 12
+"""How much darker than the skin a forehead may be in CIE lightness without being covered by hair."""
 DARK_HAIR = 0.16
 DARK_HAIR_BECOMES = (0, 1, 3)
 """Black hair is not made blond or grey: its shine would turn into a halo."""
@@ -38,7 +41,8 @@ def recoloured(portrait: Portrait, rng: np.random.Generator, canvas: Canvas) -> 
         colour = hsv_colour(rng.uniform(0, 360), rng.uniform(0.1, 0.9), rng.uniform(0.15, 0.95))
         figure = figure * (1 - cloth) + cloth * figure * colour
     hair = _free_hair(portrait, regions, canvas)
-    if rng.random() < 0.35 and hair.sum() > 800 * canvas.scale**2 and not _has_fringe(portrait, regions, hair):
+    dye = rng.random() < 0.35 and hair.sum() > 800 * canvas.scale**2
+    if dye and not _has_fringe(portrait, regions, hair, canvas):
         figure = _dyed(figure, hair, regions.skin & ~hair, rng, canvas)
         if not new_ground:  # strands of the old colour before the old ground
             ground = np.where(matte > 0.5, grown, ground)
@@ -69,17 +73,22 @@ def _without_fringe(picture: Floats, figure: Mask, canvas: Canvas) -> tuple[Floa
 def _free_hair(portrait: Portrait, regions: Regions, canvas: Canvas) -> Mask:
     """Hair with its holes closed, outside the face."""
     closed = cv2.morphologyEx(regions.hair.astype(np.uint8), cv2.MORPH_CLOSE, canvas.square(5)) > 0
-    face = canvas.blur(face_mask(portrait.points, canvas, shrink=5, below_hairline=0.35), 0.6) > 0.5
-    return closed & regions.figure & ~face
+    return closed & regions.figure & ~_bare_face(portrait, canvas)
 
 
-def _has_fringe(portrait: Portrait, regions: Regions, hair: Mask) -> bool:
+def _bare_face(portrait: Portrait, canvas: Canvas) -> Mask:
+    """Where no hair should be: the face without the edge of the forehead."""
+    return canvas.blur(face_mask(portrait.points, canvas, shrink=5, below_hairline=0.35), 0.6) > 0.5
+
+
+def _has_fringe(portrait: Portrait, regions: Regions, hair: Mask, canvas: Canvas) -> bool:
     """Whether hair falls into the forehead, where no mask finds every strand: dyed, it would be of two colours."""
-    brows = portrait.points[at.BROWS, 1].min()
-    forehead = regions.face & (np.arange(len(hair))[:, None] < brows) & ~hair
+    brows = portrait.points[at.BROWS, 1].min() - 2 * canvas.scale
+    forehead = _bare_face(portrait, canvas) & (np.arange(len(hair))[:, None] < brows)
     lightness = regions.lab[..., 0]
-    between = (float(np.median(lightness[hair])) + float(regions.skin_lab[0])) / 2
-    return bool(forehead.any()) and float((lightness[forehead] < between).mean()) > FRINGE_SHARE
+    of_hair, of_skin = float(np.median(lightness[hair])), float(regions.skin_lab[0])
+    darker = max((of_skin - of_hair) / 2, SHADOW)
+    return bool(forehead.any()) and float((lightness[forehead] < of_skin - darker).mean()) > FRINGE_SHARE
 
 
 def _dyed(figure: Floats, hair: Mask, skin: Mask, rng: np.random.Generator, canvas: Canvas) -> Floats:
