@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPolygonF, QTransform
 
 from engine.errors import EngineError, printable
-from engine.framing import FacePoints, Framing, crop_quad
+from engine.framing import FacePoints, Framing, crop_quad, default_face_points
 from engine.messages import (
     InvertPortrait,
     JobFinished,
@@ -108,7 +108,7 @@ class PortraitFlow(QObject):
 
     def _align(self, portrait: PortraitOpened) -> None:
         self._portrait = portrait
-        self._points = portrait.faces[0] if portrait.faces else likely_face(portrait.size_px)
+        self._points = portrait.faces[0] if portrait.faces else default_face_points(portrait.size_px)
         self._show_alignment()
         self._bar.show()
         self.view_wanted.emit(False)
@@ -222,14 +222,6 @@ class PortraitFlow(QObject):
         state = with_latent(self._session.state, latent)
         state = replace(state, truncation_psi=1.0, truncation_cutoff=None, model_a=model or state.model_a)
         self._session.insert(state, f"portrait {latent.name}".strip())
-
-
-def likely_face(size_px: tuple[int, int]) -> FacePoints:
-    """Where a face would be in a portrait in which none was found: in the upper middle, a third of it wide."""
-    width, height = size_px
-    side = min(width, height)
-    middle, eyes = 0.5 * width, 0.5 * height - 0.06 * side
-    return FacePoints((middle - 0.12 * side, eyes), (middle + 0.12 * side, eyes), (middle, eyes + 0.24 * side))
 
 
 def cut_preview(portrait: PortraitOpened, points: FacePoints, framing: Framing) -> QImage:

@@ -21,7 +21,7 @@ from engine.messages import (
     PortraitOpened,
 )
 from engine.state import NoiseMode, SeedLatent, StoredLatent, View, with_alpha, with_models, with_noise
-from gui.portrait_flow import cut_preview, likely_face
+from gui.portrait_flow import cut_preview
 from gui.widgets.job_card import JobState
 
 OTHER_FACE = FacePoints((40.0, 60.0), (80.0, 60.0), (60.0, 100.0))
@@ -214,16 +214,6 @@ def test_that_a_portraits_noise_choice_is_left_to_the_user(desk: Desk) -> None:
     desk.engine.finish(job_id, JobOutcome.DONE, desk.engine.inverted(job))
     desk.wait_until(lambda: isinstance(desk.state.latent, StoredLatent))
     assert desk.state.noise.mode is NoiseMode.NONE
-
-
-def test_that_a_guessed_face_lies_inside_the_picture() -> None:
-    for size in ((400, 600), (600, 400), (100, 100)):
-        face = likely_face(size)
-        for x, y in (face.left_eye, face.right_eye, face.mouth):
-            assert 0 < x < size[0]
-            assert 0 < y < size[1]
-        assert face.left_eye[0] < face.right_eye[0]
-        assert face.mouth[1] > face.left_eye[1]
 
 
 def test_that_the_target_shows_the_crop_upright() -> None:
