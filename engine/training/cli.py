@@ -215,14 +215,16 @@ def _duration(seconds: float) -> str:
 
 @app.command("portrait-data")
 def portrait_data(
-    london: Annotated[Path, typer.Option(metavar="FOLDER", help="The Face Research Lab London Set with landmarks.")],
+    london: Annotated[Path, typer.Option(metavar="FOLDER", help="The Face Research Lab London Set.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the pictures go.")],
     count: Annotated[int, typer.Option(min=1, help="Pictures per style.")] = 8_000,
     size: Annotated[int, typer.Option(metavar="PX")] = 256,
-    style: Annotated[list[str] | None, typer.Option(help="portrait, toon; by default both.")] = None,
+    style: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="portrait, toon, woodblock, pencil; by default all.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
 ) -> None:
-    """Make training pictures: mixed portraits of nobody, and cartoons of them.
+    """Make training pictures: mixed portraits of nobody, and drawings of them.
 
     What was made before is kept, so this can be stopped and started again.
 

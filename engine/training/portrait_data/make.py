@@ -1,4 +1,4 @@
-"""Make portrait pictures and the cartoons that belong to them, on disk, in parts that a killed run keeps."""
+"""Make portrait pictures and the drawings that belong to them, on disk, in parts that a killed run keeps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from engine.errors import JobError
 from engine.training.portrait_data.canvas import Canvas, Floats, Points
 from engine.training.portrait_data.faces import FRAMING, Face, load_london
 from engine.training.portrait_data.morph import Portrait, draw_mix
+from engine.training.portrait_data.pencil import pencil
 from engine.training.portrait_data.recolour import recoloured
 from engine.training.portrait_data.toon import toon
 from engine.training.portrait_data.warp import FoldError
+from engine.training.portrait_data.woodblock import woodblock
 
 PART = 250
 MAX_TRIES = 100
@@ -39,7 +41,10 @@ def _portrait(portrait: Portrait, rng: np.random.Generator, canvas: Canvas) -> t
     return recoloured(portrait, rng, canvas), portrait.points
 
 
-STYLES: Mapping[str, Painter] = MappingProxyType({"portrait": _portrait, "toon": toon})
+STYLES: Mapping[str, Painter] = MappingProxyType(
+    {"portrait": _portrait, "toon": toon, "woodblock": woodblock, "pencil": pencil}
+)
+"""In this order: a style's random numbers follow from its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class PortraitOrder:
     out: Path
     count: int = 8_000
     size: int = 256
-    styles: tuple[str, ...] = ("portrait", "toon")
+    styles: tuple[str, ...] = tuple(STYLES)
     seed: int = 0
 
 

@@ -13,6 +13,7 @@ from engine.training.portrait_data.morph import Portrait, face_mask
 
 GROUND_DISTANCE = 11
 HOLE_AREA = 900
+SPECK_AREA = 500
 WHITE_SHIRT = 78
 """The set's people wear white: clothes are lighter than this and nearly without colour."""
 
@@ -50,6 +51,7 @@ def find_regions(portrait: Portrait, canvas: Canvas) -> Regions:
     pale = (lab[..., 0] > WHITE_SHIRT) & (np.abs(lab[..., 1]) + np.abs(lab[..., 2]) < 16)
     clothes = canvas.median(figure & (rows > jaw + 14 * canvas.scale) & pale, 9)
     neck = canvas.polygon(_neck(points, canvas))
+    clothes &= ~_specks_on(neck > 0, clothes, canvas)
     ears = (canvas.polygon(points[at.LEFT_EAR]) | canvas.polygon(points[at.RIGHT_EAR])) > 0
     beside = cv2.morphologyEx((face | ears).astype(np.uint8), cv2.MORPH_CLOSE, canvas.bar(3, 15)) > 0
     below = (rows > points[at.EAR_LOBES, 1].mean()) & (far < 30)
@@ -80,6 +82,15 @@ def _figure(lab: Floats, canvas: Canvas) -> Mask:
         if number != labels[0, 0] and stats[number, cv2.CC_STAT_AREA] < HOLE_AREA * canvas.scale**2
     ]
     return canvas.median((figure > 0) | np.isin(labels[1:, 1:-1], small), 7)
+
+
+def _specks_on(neck: Mask, clothes: Mask, canvas: Canvas) -> Mask:
+    """Small pale patches of the neck that passed for clothes."""
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(clothes.astype(np.uint8))
+    columns = np.flatnonzero(neck.any(axis=0))
+    between = (centres[:, 0] > columns.min()) & (centres[:, 0] < columns.max()) if columns.size else np.False_
+    small = (stats[:, cv2.CC_STAT_AREA] < SPECK_AREA * canvas.scale**2) & between
+    return np.asarray(small[labels] & clothes)
 
 
 def _neck(points: Points, canvas: Canvas) -> Points:

@@ -15,7 +15,7 @@ from engine.training.portrait_data import landmarks as at
 from engine.training.portrait_data import make as make_module
 from engine.training.portrait_data.canvas import Canvas
 from engine.training.portrait_data.faces import Face, load_london
-from engine.training.portrait_data.make import PortraitOrder, make_portrait_data, paint_one
+from engine.training.portrait_data.make import STYLES, PortraitOrder, make_portrait_data, paint_one
 from engine.training.portrait_data.morph import Portrait, mix
 from engine.training.portrait_data.recolour import recoloured
 from engine.training.portrait_data.regions import find_regions
@@ -38,7 +38,8 @@ def faces(london: Path) -> tuple[Face, ...]:
 
 
 def order(london: Path, out: Path, count: int = 3, **more: object) -> PortraitOrder:
-    return PortraitOrder(london, out, count, SIZE, **more)  # type: ignore[arg-type]
+    given = {"styles": ("portrait", "toon"), **more}
+    return PortraitOrder(london, out, count, SIZE, **given)  # type: ignore[arg-type]
 
 
 def test_that_faces_are_cut_out_with_their_eyes_where_the_framing_wants_them(faces: tuple[Face, ...]) -> None:
@@ -146,6 +147,41 @@ def test_that_cartoons_have_larger_eyes_and_narrower_chins() -> None:
     assert (extent(new, at.LEFT_IRIS) > 1.5 * extent(points, at.LEFT_IRIS)).all()
     assert (extent(new, at.NOSE) < 0.8 * extent(points, at.NOSE)).all()
     assert extent(new, at.CHIN_SIDES)[0] < 0.9 * extent(points, at.CHIN_SIDES)[0]
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+def test_that_every_style_follows_the_face_and_its_own_numbers(faces: tuple[Face, ...], style: str) -> None:
+    portrait = Portrait(faces[3].picture, faces[3].points)
+    made = [STYLES[style](portrait, np.random.default_rng(seed), CANVAS) for seed in (1, 1, 2)]
+    for picture, points in made:
+        assert picture.shape == (SIZE, SIZE, 3)
+        assert picture.dtype == np.float32
+        assert 0 <= picture.min() < 0.35  # something dark
+        assert 0.6 < picture.max() <= 1  # something light
+        x, y = np.round(points[:2].mean(axis=0)).astype(int)
+        iris = [picture[tuple(np.round(points[pupil]).astype(int)[::-1])].mean() for pupil in (0, 1)]
+        assert max(iris) < picture[y + 3, x].mean()  # pupils are darker than the root of the nose
+    np.testing.assert_array_equal(made[0][0], made[1][0])
+    assert not np.array_equal(made[0][0], made[2][0])
+
+
+def test_that_pencil_is_grey_and_woodblock_keeps_to_its_palette(faces: tuple[Face, ...]) -> None:
+    portrait = Portrait(faces[0].picture, faces[0].points)
+    drawn, _ = STYLES["pencil"](portrait, np.random.default_rng(0), CANVAS)
+    assert float(np.ptp(drawn, axis=2).max()) < 0.06
+    printed, _ = STYLES["woodblock"](portrait, np.random.default_rng(0), CANVAS)
+    assert float(np.ptp(printed, axis=2).mean()) > 0.1
+
+
+def test_that_pale_specks_of_the_neck_are_not_clothes() -> None:
+    canvas, rng = Canvas(256), np.random.default_rng(5)
+    points = face_points(rng)
+    picture = draw_face(points, rng)
+    picture[224:232, 122:132] = 235
+    portrait = Portrait((picture / 255).astype(np.float32), points)
+    found = find_regions(portrait, canvas)
+    assert not found.clothes[228, 127]
+    assert found.clothes[250, 60]
 
 
 def test_that_curves_pass_through_their_points() -> None:
