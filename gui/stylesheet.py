@@ -38,7 +38,7 @@ QToolBar { background: $panel; border: 0; border-bottom: 1px solid $line; spacin
 QToolBar::separator { width: 1px; background: $line; margin: 4px 4px; }
 QStatusBar { background: $panel; color: $muted; border-top: 1px solid $line; font-size: 11px; }
 QStatusBar::item { border: 0; }
-QStatusBar QLabel { color: $muted; font-size: 11px; }
+QStatusBar QLabel { color: $muted; font-size: 11px; padding: 0 8px 0 6px; }
 
 QPushButton, QToolButton {
     background: $raised; color: $text; border: 1px solid $line; border-radius: 6px; padding: 5px 10px;

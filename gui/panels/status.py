@@ -25,9 +25,7 @@ class Status:
         self.caption = QLabel()
         for label in (self.size, self.device, self.speed, self.zoom):
             bar.addWidget(label)
-            label.setContentsMargins(6, 0, 8, 0)
         bar.addPermanentWidget(self.caption)
-        self.caption.setContentsMargins(8, 0, 6, 0)
         self.speed.setToolTip("From the last change to the first picture of it, and to the finished one")
         self.show_state(session.state)
         session.state_changed.connect(self.show_state)
