@@ -9,11 +9,15 @@ Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import EngineError, ModelError
@@ -81,7 +85,7 @@ def blend_networks(
     swap_resolution: int,
     level: int = 0,
     width: float = 0.0,
-    alpha: float | Sequence[float] | None = None,
+    alpha: float | Sequence[float] | Tensor | NDArray[np.floating[Any]] | None = None,
     *,
     kept: frozenset[Kept] | None = None,
 ) -> Network:
@@ -97,8 +101,8 @@ def blend_networks(
         level: 0 or 1: swap before or within the next block. See `engine.shares.pinkney_shares`.
         width: 0 swaps hard; otherwise the width of a sigmoid in positions.
         alpha: A number scales the share of `high` everywhere: 0 is `low`, 1 the same as None, beyond extrapolates.
-            A sequence of `num_ws` numbers is the share of `high` per position and replaces the step; then every
-            tensor of a layer follows it, so that all ones is the synthesis of `high`.
+            A sequence of `num_ws` numbers (or a tensor or array) is the share of `high` per position and replaces the
+            step; then every tensor of a layer follows it, so that all ones is the synthesis of `high`.
         kept: What stays with `low`; None means `PINKNEY`, or `FOLLOW` when `alpha` is a sequence.
 
     Returns:
@@ -109,18 +113,28 @@ def blend_networks(
         EngineError: an argument is out of its range.
     """
     num_ws = low.descriptor.num_ws
+    if isinstance(alpha, Tensor | np.ndarray):
+        alpha = alpha.tolist()
     if isinstance(alpha, Sequence):
         if len(alpha) != num_ws:
             raise EngineError(f"alpha has {len(alpha)} entries; these models have {num_ws} positions.")
-        return blend(low, high, layer_shares(alpha), FOLLOW if kept is None else kept)
+        curve = layer_shares([_finite("alpha", share) for share in alpha])
+        return blend(low, high, curve, FOLLOW if kept is None else kept)
     if swap_resolution not in low.descriptor.resolutions:
         stops = ", ".join(str(stop) for stop in low.descriptor.resolutions)
         raise EngineError(f"swap_resolution is {swap_resolution}; this model has {stops}.")
     if level not in (0, 1):
         raise EngineError(f"level is {level}; it must be 0 or 1.")
-    step = pinkney_shares(num_ws, swap_resolution, level, width)
-    scale = 1.0 if alpha is None else alpha
+    step = pinkney_shares(num_ws, int(swap_resolution), level, _finite("width", width))
+    scale = 1.0 if alpha is None else _finite("alpha", alpha)
     return blend(low, high, layer_shares([scale * share for share in step]), PINKNEY if kept is None else kept)
+
+
+def _finite(name: str, value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise EngineError(f"{name} is {number}; it must be a finite number.")
+    return number
 
 
 def blend(a: Network, b: Network, shares: Shares, kept: frozenset[Kept] = FOLLOW) -> Network:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from small_networks import latents, random_network, relative_error, small_config
@@ -109,6 +113,26 @@ def test_that_a_scaled_step_and_a_sequence_agree() -> None:
     step = blend_networks(low, high, 4, level=1, alpha=0.25, kept=FOLLOW)
     assert same(step, blend_networks(low, high, 4, alpha=[0, 0, 0, 0.25, 0.25, 0.25]))
     assert same(scaled, drawn)
+
+
+def test_that_alpha_may_be_a_tensor_or_an_array() -> None:
+    low, high = pair()
+    shares = [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]
+    wanted = blend_networks(low, high, 4, alpha=shares)
+    assert same(blend_networks(low, high, 4, alpha=torch.tensor(shares)), wanted)
+    assert same(blend_networks(low, high, 4, alpha=np.array(shares)), wanted)
+    wanted = blend_networks(low, high, 4, alpha=0.5)
+    assert same(blend_networks(low, high, 4, alpha=torch.tensor(0.5)), wanted)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"alpha": math.nan}, {"alpha": math.inf}, {"width": math.nan}, {"alpha": [0.0, 0.0, 0.0, math.nan, 0.0, 0.0]}],
+)
+def test_that_shares_that_are_no_numbers_are_refused(arguments: dict[str, Any]) -> None:
+    low, high = pair()
+    with pytest.raises(EngineError, match="must be a finite number"):
+        blend_networks(low, high, 4, **arguments)
 
 
 def test_that_every_tensor_has_a_role_and_follows_its_own_share() -> None:
