@@ -77,6 +77,22 @@ def write_atomic(path: Path, data: Bytes | Iterable[Bytes], *, mode: int | None 
         raise storage_error(f"save {path.name}", error) from error
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place that `write_atomic` would refuse, before long work is done for it. Leaves nothing there.
+
+    Raises:
+        StorageError: as `write_atomic`.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _permissions_to_keep(target)
+        temp = _temp_path(target)
+        os.close(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.unlink(temp)
+    except OSError as error:
+        raise storage_error(f"save {path.name}", error) from error
+
+
 def remove_leftovers(folder: Path) -> int:
     """Delete temporary files that writers in `folder` left when they were killed; files being written now stay.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from engine.atomic import CHUNK_BYTES, storage_error, write_atomic
+from engine.atomic import CHUNK_BYTES, check_writable, storage_error, write_atomic
 from engine.cli_options import (
     Alpha,
     ClassIndex,
@@ -182,7 +182,7 @@ def convert(
     """
     from engine.checkpoints.convert import open_checkpoint
 
-    _must_be_safetensors(out)
+    _must_take_a_model(out)
     opened = open_checkpoint(file)
     for warning in opened.warnings:
         note(warning)
@@ -198,7 +198,7 @@ def convert(
 def render(
     out: Out,
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE]", help="A picture that Graft exported, or a recipe in JSON.")
+        Path | None, typer.Argument(metavar="RECIPE", help="A picture that Graft exported, or a recipe in JSON.")
     ] = None,
     model: ModelA = None,
     model_b: ModelB = None,
@@ -236,6 +236,7 @@ def render(
     from engine.latent_file import read_latent
 
     still_suffix(out)
+    check_writable(out)
     found, chosen, remark = device_for(recipe, device)
     if remark:
         note(remark)
@@ -284,7 +285,7 @@ def blend(
     Example:
       python main.py blend ffhq.pkl toon.pkl --swap-resolution 32 -o toonified.safetensors
     """
-    _must_be_safetensors(out)
+    _must_take_a_model(out)
     with _engine("cpu") as engine:
         from engine.blending import blend_networks
         from engine.weight_distance import weight_distance
@@ -333,6 +334,7 @@ def invert(
     if kind not in (".json", ".safetensors"):
         still_suffix(out)
     points = face_from_options(eyes, mouth)
+    check_writable(out)
     with _engine(device) as engine:
         ref = engine.model(model)
         if points is None:
@@ -384,6 +386,7 @@ def sheet(
 
     still_suffix(out)
     rows = parse_seeds(seeds)
+    check_writable(out)
     with _engine(device) as engine:
         base = EditState(model_a=engine.model(low), model_b=engine.model(high))
         base = base if psi is None else with_truncation(base, psi)
@@ -429,10 +432,11 @@ def open_files(
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 
 
-def _must_be_safetensors(out: Path) -> None:
+def _must_take_a_model(out: Path) -> None:
     if out.suffix.lower() != ".safetensors":
         hint = "End its name in .safetensors."
         raise StorageError(f"Graft writes models as .safetensors; “{out.name:.60}” ends otherwise.", hint)
+    check_writable(out)
 
 
 def _say_written(out: Path, width: int, height: int, device: str) -> None:

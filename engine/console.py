@@ -8,12 +8,13 @@ import time
 import traceback
 from typing import TextIO
 
-from engine.errors import EngineError
+from engine.errors import EngineError, printable
 from engine.failures import as_engine_error
 
 DEBUG_VARIABLE = "GRAFT_DEBUG"
 REDRAW_S = 0.1
 QUIET_STEP = 0.1
+MAX_NOTE_CHARS = 2000
 
 
 class Progress:
@@ -50,8 +51,8 @@ class Progress:
 
 
 def note(text: str) -> None:
-    """Something the user should know that is no failure."""
-    print(f"graft: {text}", file=sys.stderr)
+    """One line that the user should know. It may quote a stranger's file, so nothing in it moves the cursor."""
+    print(f"graft: {printable(text, MAX_NOTE_CHARS)}", file=sys.stderr)
 
 
 def complain(failure: BaseException) -> None:

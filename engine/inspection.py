@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import LayerKind, NetworkDescriptor
+from engine.errors import printable
 from engine.export.embedded import find_recipe
 from engine.families import describe
 from engine.framing import FramingKind
 from engine.latents import LatentStore
+from engine.library import MODEL_SUFFIXES
 from engine.network_tensors import FREE_SHAPE, expected_tensors
 from engine.recipe import Recipe
 from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session
 from engine.state import EditState, ModelRef, SeedLatent
 from engine.state_json import state_to_json
+
+MAX_LINE_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,13 @@ def inspect_file(path: Path) -> Inspection:
     """
     if path.suffix.lower() == SESSION_SUFFIX:
         return _of_session(path, open_session(path, LatentStore()))
-    recipe = find_recipe(path) if path.suffix.lower() not in (".pkl", ".pt", ".pth", ".ckpt") else None
+    recipe = None if path.suffix.lower() in MODEL_SUFFIXES else find_recipe(path)
     return _of_recipe(path, recipe) if recipe is not None else _of_model(path, open_checkpoint(path))
+
+
+def _text(lines: Iterable[str]) -> str:
+    """Names and notes come from strangers: each stays on its line and changes nothing in a terminal."""
+    return "\n".join(printable(line, MAX_LINE_CHARS) for line in lines)
 
 
 def _of_model(path: Path, opened: OpenedCheckpoint) -> Inspection:
@@ -57,7 +66,7 @@ def _of_model(path: Path, opened: OpenedCheckpoint) -> Inspection:
         "lineage": list(metadata.lineage),
         "warnings": list(metadata.warnings),
     }
-    return Inspection(facts, "\n".join(_model_lines(path, opened, descriptor)))
+    return Inspection(facts, _text(_model_lines(path, opened, descriptor)))
 
 
 def _model_lines(path: Path, opened: OpenedCheckpoint, network: NetworkDescriptor) -> Iterator[str]:
@@ -99,7 +108,7 @@ def _of_recipe(path: Path, recipe: Recipe) -> Inspection:
     }
     lines = [f"{path.name}: a recipe, view “{recipe.view.value}”", *_state_lines(recipe.state)]
     made_on = f"{recipe.render.device}, {recipe.render.dtype}, torch {recipe.render.torch or 'unknown'}"
-    return Inspection(facts, "\n".join([*lines, f"  rendered on  {made_on}"]))
+    return Inspection(facts, _text([*lines, f"  rendered on  {made_on}"]))
 
 
 def _of_session(path: Path, document: SessionDocument) -> Inspection:
@@ -113,7 +122,7 @@ def _of_session(path: Path, document: SessionDocument) -> Inspection:
         "state": state_to_json(state),
     }
     head = f"{path.name}: a session of {len(document.entries)} steps and {len(document.latents)} portraits"
-    return Inspection(facts, "\n".join([head, *_state_lines(state)]))
+    return Inspection(facts, _text([head, *_state_lines(state)]))
 
 
 def _state_lines(state: EditState) -> Iterator[str]:

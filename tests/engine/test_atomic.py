@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine import atomic
-from engine.atomic import TEMP_SUFFIX, remove_leftovers, write_atomic
+from engine.atomic import TEMP_SUFFIX, check_writable, remove_leftovers, write_atomic
 from engine.errors import MAX_MESSAGE_CHARS, StorageError
 
 OLD = b"the old file" * 1000
@@ -203,3 +203,17 @@ def test_that_leftovers_of_a_killed_writer_go_and_those_of_a_living_one_stay(tar
     assert remove_leftovers(target.parent) == 1
     assert sorted(path.name for path in target.parent.iterdir()) == [".unrelated", "picture.png"]
     assert remove_leftovers(target.parent / "gone") == 0
+
+
+def test_that_a_hopeless_place_is_refused_beforehand_in_the_same_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    for place in (tmp_path, tmp_path / "gone" / "x.png", tmp_path / "file" / "x.png"):
+        with pytest.raises(StorageError) as early:
+            check_writable(place)
+        with pytest.raises(StorageError) as late:
+            write_atomic(place, b"new")
+        assert early.value.user_message == late.value.user_message
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path / "new.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"

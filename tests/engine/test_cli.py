@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,11 @@ def test_that_the_manual_names_every_verb_the_exit_status_and_the_environment() 
         ("render", "--seed", "-1", "--out", "x.png"),
         ("render", "--seed", "x", "--out", "x.png"),
         ("render", "--noise", "loud", "--out", "x.png"),
+        ("render", "--psi", "nan", "--out", "x.png"),
+        ("render", "--alpha", "inf", "--out", "x.png"),
+        ("render", "--noise-strength", "nan", "--out", "x.png"),
+        ("render", "--width", "inf", "--out", "x.png"),
+        ("blend", "a", "b", "--alpha", "nan", "-o", "x.safetensors"),
         ("inspect",),
         ("inspect", "a", "b"),
         ("invert", "p.jpg", "-o", "x.png", "--eyes", "1,2,3"),
@@ -196,6 +202,18 @@ def test_that_what_cannot_be_inspected_is_refused_in_one_line(tmp_path: Path) ->
     refused("inspect", tmp_path / "notes.txt")
     refused("inspect", tmp_path / "evil.pkl")
     refused("inspect", tmp_path)
+    with open(tmp_path / "vast.safetensors", "wb") as file:
+        file.truncate(40 << 30)  # sparse: it takes no room
+    assert "vast.safetensors has 40 GiB" in refused("inspect", tmp_path / "vast.safetensors")
+
+
+def test_that_a_description_cannot_move_the_cursor(tmp_path: Path) -> None:
+    network = random_network(small_config((6, 6)), 0)
+    network.origin = replace(network.origin, warnings=("\x1b[2J all is well\n",))
+    network.save(tmp_path / "sly\x1b[2J.safetensors")
+    text = done("inspect", tmp_path / "sly\x1b[2J.safetensors")
+    assert "\x1b" not in text
+    assert "note         ?[2J all is well?" in text
 
 
 def test_that_a_converted_model_makes_the_same_pictures(tmp_path: Path, golden: Path) -> None:
@@ -368,6 +386,16 @@ def test_that_a_picture_without_a_face_asks_for_the_points(tmp_path: Path, pair:
     message = refused("invert", tmp_path / "wall.png", "--model", pair[0], "-o", tmp_path / "x.png")
     assert "No face was found in wall.png" in message
     assert "--eyes" in message
+
+
+def test_that_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    Image.new("RGB", (200, 200), "grey").save(tmp_path / "wall.png")
+    gone = tmp_path / "gone"
+    for out in (gone / "x.png", gone / "x.json", gone / "x.safetensors"):
+        assert f"could not save {out.name}" in refused("invert", tmp_path / "wall.png", "--model", pair[0], "-o", out)
+    assert "could not save x.png" in refused("sheet", "nobody", "nobody", "-o", gone / "x.png")
+    assert "could not save x.safetensors" in refused("blend", "nobody", "nobody", "-o", gone / "x.safetensors")
+    assert "could not save x.safetensors" in refused("convert", tmp_path / "wall.png", gone / "x.safetensors")
 
 
 # --- as a process ---------------------------------------------------------------------------------------------------

@@ -58,3 +58,8 @@ def test_that_places_that_cannot_be_made_say_which(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="could not create its folder"):
         user_places({"GRAFT_HOME": str(tmp_path / "file")}).make()
+
+
+def test_that_a_note_is_one_line_whatever_it_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    console.note("the model \x1b[2J\nis here")
+    assert capsys.readouterr().err == "graft: the model ?[2J?is here\n"
