@@ -8,9 +8,9 @@ import torch
 from training_fixtures import picture_folder, tiny_network
 
 from engine.errors import EngineError, JobError, ModelError
-from engine.network import Network
+from engine.network import Network, load_network
 from engine.training.config import TrainingConfig
-from engine.training.events import Event, Notice
+from engine.training.events import Event, Finished, Notice
 from engine.training.loop import train
 from engine.training.run_lock import only_trainer_in
 from engine.training.session import TrainingOrder, open_run
@@ -133,6 +133,23 @@ def test_that_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
 def test_that_a_folder_without_a_run_is_no_source(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="holds no usable checkpoint"):
         start_from(str(tmp_path), seed=0)
+
+
+@pytest.mark.parametrize("name", ["sg2ada_64/net.pkl", "rosinality_64/net.pt", "sg2ada_64_resnet/net.pkl"])
+def test_that_published_models_can_be_fine_tuned(tmp_path: Path, name: str) -> None:
+    path = Path(__file__).parents[2] / "golden" / name
+    start = start_from(str(path), seed=0)
+    published = load_network(path)
+    ws = published.mapping(torch.randn(1, published.config.z_dim, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(start.models.average.synthesis(ws), published.synthesis(ws))
+    data = picture_folder(tmp_path / "large", 4, 64)
+    settings = {**SHORT, "warmup_images": 4, "checkpoint_images": 100}
+    _, events = run_all(order(tmp_path, data=data, source=str(path), settings=settings))
+    assert isinstance(events[-1], Finished)
+    tuned = load_network(tmp_path / "run" / "model.safetensors")
+    assert tuned.config.mapping.has_w_avg
+    assert not torch.equal(tuned.synthesis(ws), published.synthesis(ws))
+    assert tuned.origin.source == published.origin.source
 
 
 def test_that_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
