@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from engine.atomic import write_atomic
+from engine.atomic import storage_error, write_atomic
 from engine.errors import StorageError
 from engine.network import Network
 from engine.training.checkpoint import save_checkpoint
@@ -267,4 +267,8 @@ def _until_stored(write: Callable[[], object]) -> Iterator[Event]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    write_atomic(target, source.read_bytes())
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise storage_error(f"read {source.name}", error) from error
+    write_atomic(target, data)
