@@ -9,7 +9,6 @@ Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -26,6 +25,9 @@ from engine.network import Network, Origin
 from engine.network_config import MappingConfig, NetworkConfig
 from engine.network_metadata import SourceFile
 from engine.shares import Shares, pinkney_shares
+
+MAX_NUMBER = 1e6
+"""Beyond any use, and far enough from where float32 weights overflow."""
 
 
 class Kept(StrEnum):
@@ -118,22 +120,22 @@ def blend_networks(
     if isinstance(alpha, Sequence):
         if len(alpha) != num_ws:
             raise EngineError(f"alpha has {len(alpha)} entries; these models have {num_ws} positions.")
-        curve = layer_shares([_finite("alpha", share) for share in alpha])
+        curve = layer_shares([_number("alpha", share) for share in alpha])
         return blend(low, high, curve, FOLLOW if kept is None else kept)
     if swap_resolution not in low.descriptor.resolutions:
         stops = ", ".join(str(stop) for stop in low.descriptor.resolutions)
         raise EngineError(f"swap_resolution is {swap_resolution}; this model has {stops}.")
     if level not in (0, 1):
         raise EngineError(f"level is {level}; it must be 0 or 1.")
-    step = pinkney_shares(num_ws, int(swap_resolution), level, _finite("width", width))
-    scale = 1.0 if alpha is None else _finite("alpha", alpha)
+    step = pinkney_shares(num_ws, int(swap_resolution), level, _number("width", width))
+    scale = 1.0 if alpha is None else _number("alpha", alpha)
     return blend(low, high, layer_shares([scale * share for share in step]), PINKNEY if kept is None else kept)
 
 
-def _finite(name: str, value: float) -> float:
+def _number(name: str, value: float) -> float:
     number = float(value)
-    if not math.isfinite(number):
-        raise EngineError(f"{name} is {number}; it must be a finite number.")
+    if not abs(number) <= MAX_NUMBER:
+        raise EngineError(f"{name} is {number}; it must be a number from {-MAX_NUMBER:g} to {MAX_NUMBER:g}.")
     return number
 
 

@@ -257,6 +257,8 @@ def render(
             blend={"swap_resolution": swap_resolution, "level": level, "width": width, "alpha": alpha},
             noise={"mode": noise, "strength": noise_strength, "seed": noise_seed},
         )
+        if model_b is not None and state.model_a is not None and state.model_b is not None:
+            engine.check_pair(state.model_a, state.model_b)  # B was asked for: without it, this is another picture
         shown = view or (found.view if found is not None else View.BLEND)
         image = engine.render(state, shown, size)
         engine.export(out, image, state, shown)
@@ -292,7 +294,7 @@ def blend(
 
         a, b = engine.network(low), engine.network(high)
         if swap_resolution is None:
-            swap_resolution = min(DEFAULT_SWAP, a.descriptor.img_resolution // 2)
+            swap_resolution = max(4, min(DEFAULT_SWAP, a.descriptor.img_resolution // 2))
         blend_networks(a, b, swap_resolution, level, width, alpha).save(out)
         if warning := weight_distance(a, b).warning:
             engine.notes.append(warning)
@@ -388,7 +390,8 @@ def sheet(
     rows = parse_seeds(seeds)
     check_writable(out)
     with _engine(device) as engine:
-        base = EditState(model_a=engine.model(low), model_b=engine.model(high))
+        base = EditState(model_a=(a := engine.model(low)), model_b=(b := engine.model(high)))
+        engine.check_pair(a, b)
         base = base if psi is None else with_truncation(base, psi)
         columns = parse_swaps(swaps, engine.resolutions(base))
         if len(rows) * (len(columns) + 2) > MAX_SHEET_PICTURES:
@@ -400,12 +403,11 @@ def sheet(
             blends = [engine.render(with_swap_resolution(state, swap)) for swap in columns]
             images.append([engine.render(state, View.A), *blends, engine.render(state, View.B)])
         heads = ["A", *(f"swap {swap}" for swap in columns), "B"]
-        names = [model.name for model in (base.model_a, base.model_b) if model is not None]
         drawn = compose_sheet(
             images,
             heads,
             [f"seed {seed}" for seed in rows],
-            title=f"A {names[0]}, B {names[1]}, psi {base.truncation_psi:g}",
+            title=f"A {a.name}, B {b.name}, psi {base.truncation_psi:g}",
             cell_px=cell,
         )
         write_sheet(out, drawn)

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from engine.backend import open_pipeline
+from engine.blending import check_blendable
 from engine.device import choose_device
 from engine.embedded_models import register_embedded
 from engine.errors import DeviceError, MissingModelError
@@ -104,6 +105,14 @@ class Headless:
     def resolutions(self, state: EditState) -> tuple[int, ...]:
         """Block resolutions of the models of a state, lowest first."""
         return self._pipeline.pair(self._pipeline.resolve(state)).a.descriptor.resolutions
+
+    def check_pair(self, a: ModelRef, b: ModelRef) -> None:
+        """Refuse two models that cannot be blended; `render` would show A alone, with a note.
+
+        Raises:
+            ModelError: says why.
+        """
+        check_blendable(*self._pipeline.models.networks([a, b]))
 
     def render(self, state: EditState, view: View = View.BLEND, size_px: int | None = None) -> Rgb:
         """A picture, afresh, ``[H, W, 3]`` uint8; smaller than the model's own when `size_px` says so."""

@@ -332,6 +332,23 @@ def test_that_models_that_do_not_fit_are_refused_with_the_reason(tmp_path: Path,
     assert not (tmp_path / "x.safetensors").exists()
 
 
+def test_that_a_pair_that_does_not_fit_is_refused_where_both_were_asked_for(
+    tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
+    random_network(small_config((6, 4, 4)), 3).save(tmp_path / "odd.safetensors")
+    for verb in (
+        ("sheet", pair[0], tmp_path / "odd.safetensors"),
+        ("render", "--model", pair[0], "--model-b", tmp_path / "odd.safetensors"),
+    ):
+        assert "b8.conv0" in refused(*verb, "-o", tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_that_the_smallest_network_can_be_blended_without_options(tmp_path: Path) -> None:
+    random_network(small_config((6,)), 0).save(tmp_path / "dot.safetensors")
+    done("blend", tmp_path / "dot.safetensors", tmp_path / "dot.safetensors", "-o", tmp_path / "out.safetensors")
+
+
 def test_that_a_sheet_shows_a_the_swaps_and_b(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     out = tmp_path / "sheet.png"
     done("sheet", *pair, "--seeds", "3,5", "--cell", 32, "-o", out)
