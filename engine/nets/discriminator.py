@@ -98,7 +98,7 @@ class DiscriminatorConv(nn.Module):
         return y if self.bias is None else F.leaky_relu(y, 0.2)
 
     def _halved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Filter and convolve at every second place; the order of the two does not matter, so take the cheaper one."""
+        """Filter and convolve at every second place, in whichever order is cheaper: the result is the same."""
         taps = self.resample_filter
         count, size = taps.numel(), weight.shape[-1]
         before = size // 2 + count // 2 - 1
@@ -110,7 +110,7 @@ class DiscriminatorConv(nn.Module):
 
 def _with_filter(weight: Tensor, taps: Tensor) -> Tensor:
     """One kernel ``[O, I, k + T - 1, k + T - 1]`` that convolves with ``[O, I, k, k]`` and with the filter."""
-    out_channels, in_channels, size, _ = weight.shape
+    size = weight.shape[-1]
     grown = size + taps.numel() - 1
     return sum(  # type: ignore[return-value]
         F.pad(weight, (column, grown - size - column, row, grown - size - row)) * (taps[row] * taps[column])
@@ -122,7 +122,9 @@ def _with_filter(weight: Tensor, taps: Tensor) -> Tensor:
 class DiscriminatorBlock(nn.Module):
     """Two convolutions around which a third, linear one leads; halves the resolution."""
 
-    def __init__(self, in_channels: int, out_channels: int, img_channels: int | None, taps: tuple[float, ...]) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, img_channels: int | None, taps: tuple[float, ...]
+    ) -> None:
         super().__init__()
         self.fromrgb = None if img_channels is None else DiscriminatorConv(img_channels, in_channels, 1)
         self.conv0 = DiscriminatorConv(in_channels, in_channels, 3)
@@ -133,7 +135,8 @@ class DiscriminatorBlock(nn.Module):
         if self.fromrgb is not None:
             x = self.fromrgb(x)
         shortcut: Tensor = self.skip(x)
-        return shortcut + self.conv1(self.conv0(x))
+        inner: Tensor = self.conv1(self.conv0(x))
+        return shortcut + inner
 
 
 class DiscriminatorEpilogue(nn.Module):
@@ -148,7 +151,8 @@ class DiscriminatorEpilogue(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(with_minibatch_deviation(x, self.mbstd_group))
-        return self.out(self.fc(x.flatten(1)))  # type: ignore[no-any-return]
+        logits: Tensor = self.out(self.fc(x.flatten(1)))
+        return logits
 
 
 def with_minibatch_deviation(x: Tensor, group: int) -> Tensor:
