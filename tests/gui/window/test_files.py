@@ -18,6 +18,7 @@ from engine.journal import recoverable_sessions
 from engine.messages import ExportStill, InvertPortrait, JobFinished, JobOutcome, LoadModel
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha, with_seed
+from gui.app import FIRST_SEED
 from gui.canvas import CanvasMode
 from gui.commands import file_filter
 from gui.export_dialog import ExportDialog, free_name
@@ -64,7 +65,7 @@ def test_that_a_dropped_recipe_brings_its_picture_back_as_one_step(desk: Desk, n
     assert desk.state == wanted
     desk.settle()
     desk.studio.window.actions_["undo"].trigger()
-    assert desk.state.latent == SeedLatent(2143)
+    assert desk.state.latent == SeedLatent(FIRST_SEED)
 
 
 def test_that_a_dropped_picture_without_a_recipe_is_a_portrait(desk: Desk) -> None:
@@ -306,7 +307,7 @@ def test_that_unsaved_work_is_offered_at_the_next_start_and_restored(make_desk: 
     desk.studio.close()
     again = make_desk()
     assert "was not saved" in again.message()
-    assert again.state.latent == SeedLatent(2143)
+    assert again.state.latent == SeedLatent(FIRST_SEED)
     again.studio.messages.bar._trigger()
     assert again.state == left
     assert again.studio.session.undo()

@@ -21,6 +21,7 @@ from engine.messages import (
     PortraitOpened,
 )
 from engine.state import NoiseMode, SeedLatent, StoredLatent, View, with_alpha, with_models, with_noise
+from gui.app import FIRST_SEED
 from gui.portrait_flow import cut_preview
 from gui.widgets.job_card import JobState
 
@@ -69,7 +70,7 @@ def test_that_the_portrait_lands_on_the_shelf_and_can_be_picked_again(desk: Desk
     assert item.thumbnail is not None
     assert shelf.portraits.selected_key == item.key
     desk.studio.window.parts.controls.latent.to_seed.click()
-    assert desk.state.latent == SeedLatent(2143)
+    assert desk.state.latent == SeedLatent(FIRST_SEED)
     assert shelf.portraits.selected_key is None
     shelf.portraits.picked.emit(item.key)
     assert isinstance(desk.state.latent, StoredLatent)
