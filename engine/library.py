@@ -117,8 +117,8 @@ class Library:
                 (
                     sha256,
                     unique,
-                    str(path.absolute()),
-                    str(source.absolute()) if source else None,
+                    _as_column(path.absolute()),
+                    _as_column(source.absolute()) if source else None,
                     size,
                     descriptor_to_json(descriptor),
                     json.dumps(dict(note or {})),
@@ -164,7 +164,7 @@ class Library:
         row = self._row("SELECT path, source, source_size FROM models WHERE sha256 = ?", sha256)
         if row is None:
             return None
-        path, source, size = Path(row[0]), row[1], row[2]
+        path, source, size = _as_path(row[0]), row[1], row[2]
         if path.is_file() and (source or self.hash_of(path) == sha256):  # a conversion has another hash
             return path
         for candidate in self._candidates(source, size):
@@ -191,7 +191,7 @@ class Library:
             )
         with self._writing("keep the model's place"):
             change = "UPDATE models SET source = ?, source_size = ? WHERE sha256 = ?"
-            self._connection.execute(change, (str(path.absolute()), _size_of(path), sha256))
+            self._connection.execute(change, (_as_column(path.absolute()), _size_of(path), sha256))
         return path
 
     def touch(self, sha256: str) -> None:
@@ -278,14 +278,14 @@ class Library:
         """SHA-256 of a file, remembered until its size or time of change differs; None when it cannot be read."""
         try:
             status = path.stat()
-            row = self._row("SELECT size, changed_ns, sha256 FROM hashes WHERE path = ?", str(path))
+            row = self._row("SELECT size, changed_ns, sha256 FROM hashes WHERE path = ?", _as_column(path))
             if row is not None and row[:2] == (status.st_size, status.st_mtime_ns):
                 return str(row[2])
             found = _sha256_of(path)
         except OSError:
             return None
         with self._writing("remember a file's hash"):
-            values = (str(path), status.st_size, status.st_mtime_ns, found)
+            values = (_as_column(path), status.st_size, status.st_mtime_ns, found)
             self._connection.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", values)
         return found
 
@@ -295,11 +295,11 @@ class Library:
         with self._writing("bring the embedded models up to date"):
             self._connection.execute(f"DELETE FROM models WHERE embedded AND sha256 NOT IN ({marks})", tuple(kept))
 
-    def _candidates(self, source: str | None, size: int | None) -> Iterator[Path]:
+    def _candidates(self, source: str | bytes | None, size: int | None) -> Iterator[Path]:
         if source:
-            yield Path(source)
+            yield _as_path(source)
         rows = self._rows("SELECT source FROM models WHERE source IS NOT NULL UNION SELECT path FROM models")
-        for folder in sorted({Path(row[0]).parent for row in rows}):
+        for folder in sorted({_as_path(row[0]).parent for row in rows}):
             try:
                 names = sorted(os.listdir(folder))
             except OSError:
@@ -355,7 +355,12 @@ def _model_record(row: Sequence[Any]) -> ModelRecord | None:
     except (ValueError, TypeError, KeyError):
         return None
     return ModelRecord(
-        ModelRef(sha256, name), described, Path(path), Path(source) if source else None, noted, bool(embedded)
+        ModelRef(sha256, name),
+        described,
+        _as_path(path),
+        _as_path(source) if source else None,
+        noted,
+        bool(embedded),
     )
 
 
@@ -368,6 +373,20 @@ def _look_record(row: Sequence[Any]) -> LookRecord | None:
 
 def _clean_name(name: str) -> str:
     return printable(" ".join(name.replace("\\", "/").rpartition("/")[2].split()), MAX_NAME_CHARS)
+
+
+def _as_column(path: Path) -> str | bytes:
+    """A path for SQLite: text, or its bytes when they are none, which Linux allows."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return text
+
+
+def _as_path(column: str | bytes) -> Path:
+    return Path(os.fsdecode(column))
 
 
 def _size_of(path: Path) -> int | None:

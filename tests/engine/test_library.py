@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -348,3 +349,19 @@ def test_that_a_checkout_that_moved_is_found_again(library: Library, tmp_path: P
     (tmp_path / "old").rename(tmp_path / "new")
     assert register_embedded(library, tmp_path / "new") == (ref,)
     assert library.locate(ref.sha256) == tmp_path / "new" / "portrait.safetensors"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every file name is text")
+def test_that_a_model_whose_file_name_is_no_text_is_kept_and_found(library: Library, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    source, sha256 = make_file(folder / os.fsdecode(b"mod\xe8le.pkl"), b"pickle")
+    converted, _ = make_file(tmp_path / "cache" / f"{sha256}.safetensors", b"converted")
+    ref = library.add_model(converted, sha256, source.stem, DESCRIPTOR, source=source)
+    assert ref.name == "mod?le"
+    assert library.models()[0].source == source
+    assert library.locate(sha256) == converted
+    converted.unlink()
+    assert library.locate(sha256) == source
+    assert library.relocate(sha256, source) == source
+    source.rename(source.with_name("moved.pkl"))
+    assert library.locate(sha256) == source.with_name("moved.pkl")
