@@ -10,8 +10,9 @@ from typing import Protocol, TypeAlias
 import torch
 
 from engine.checkpoints.canonical import check_canonical, is_canonical, read_tensors
+from engine.checkpoints.convert import discard_if_damaged
 from engine.device import GIB, free_memory, return_freed_memory
-from engine.errors import MissingModelError, ModelError, OutOfMemoryError
+from engine.errors import CorruptModelError, MissingModelError, ModelError, OutOfMemoryError
 from engine.network import Network, Origin, load_network
 from engine.state import ModelRef
 
@@ -93,7 +94,14 @@ class ModelPool:
                 sizes = f"{needed / GIB:.1f} GiB of memory; {self._free(self.device) / GIB:.1f} GiB are free"
                 hint = "Close other programs, or use a smaller model."
                 raise OutOfMemoryError(f"The model “{ref.name:.60}” needs {sizes}.", hint)
-        return self._load(path, self.device)
+        try:
+            return self._load(path, self.device)
+        except CorruptModelError:
+            # A damaged conversion is gone from the cache by now; the file that it was made from may be there.
+            other = self._locator.locate(ref.sha256)
+            if other is None or other == path:
+                raise
+            return self._load(other, self.device)
 
     def _drop_oldest(self, wanted: set[str]) -> bool:
         oldest = next((sha256 for sha256 in self._loaded if sha256 not in wanted), None)
@@ -111,8 +119,11 @@ def read_network(path: Path, device: str) -> Network:
     its cache under another hash. Anything else goes through `load_network`.
 
     Raises:
-        ModelError: with what is wrong with the file.
+        ModelError: with what is wrong with the file. A damaged conversion is removed from the cache.
     """
+    if discard_if_damaged(path):
+        problem = "Graft's converted copy of this model was damaged, and was removed."
+        raise CorruptModelError(problem, "Open the model's own file again.")
     try:
         with open(path, "rb") as file:
             if is_canonical(file, path.stat().st_size):

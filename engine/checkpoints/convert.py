@@ -106,6 +106,25 @@ def open_checkpoint(path: str | Path, *, cache_dir: Path | None = None, timeout_
         return opened
 
 
+def discard_if_damaged(path: Path) -> bool:
+    """Remove a file of the user's cache that is no longer what was put there; leave every other file alone.
+
+    Returns:
+        Whether it was removed: then the file that it was made from can be opened again.
+    """
+    folder = path.parent
+    if folder != user_places().models_cache:
+        return False
+    try:
+        with open(path, "rb", buffering=0) as file:
+            damaged = _digest(folder, path.stem) != _hash(file)
+    except (OSError, ValueError, EngineError):
+        return False
+    if damaged:
+        _forget(folder, path.stem)
+    return damaged
+
+
 def _cache_folder(cache_dir: Path | None) -> Path:
     folder = user_places().models_cache if cache_dir is None else cache_dir
     try:

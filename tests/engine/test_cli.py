@@ -295,6 +295,28 @@ def test_that_a_recipe_with_a_missing_model_says_which(tmp_path: Path, pair: tup
     assert first.read_bytes() == (tmp_path / "again.png").read_bytes()
 
 
+@pytest.mark.parametrize("place", [20, -20])
+def test_that_a_damaged_conversion_is_made_again_and_never_rendered(
+    tmp_path: Path, golden: Path, home: Path, place: int
+) -> None:
+    source = tmp_path / "net.pkl"
+    source.write_bytes(golden.read_bytes())
+    done("render", "--model", source, "--seed", 3, "-o", tmp_path / "one.png")
+    (conversion,) = (home / "cache" / "models").glob("*.safetensors")
+    whole = conversion.read_bytes()
+    spoilt = bytearray(whole)
+    spoilt[place] ^= 0x81  # in the header, or in a weight
+    conversion.write_bytes(spoilt)
+    done("render", tmp_path / "one.png", "-o", tmp_path / "two.png")
+    assert (tmp_path / "two.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+    assert conversion.read_bytes() == whole
+    conversion.write_bytes(spoilt)
+    source.unlink()
+    message = refused("render", tmp_path / "one.png", "-o", tmp_path / "three.png")
+    assert "converted copy of this model was damaged" in message
+    assert not conversion.exists()
+
+
 def test_that_impossible_renders_are_refused_and_write_nothing(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     assert "“.bmp”" in refused("render", "--model", pair[0], "--out", tmp_path / "x.bmp")
     assert "no model “nobody”" in refused("render", "--model", "nobody", "--out", tmp_path / "x.png")
