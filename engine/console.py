@@ -61,6 +61,7 @@ def complain(failure: BaseException) -> None:
         traceback.print_exception(failure, file=sys.stderr)
     error = failure if isinstance(failure, EngineError) else as_engine_error(failure, "running this command")
     hint = error.hint
-    if error is not failure and not os.environ.get(DEBUG_VARIABLE):
+    is_bug = error is not failure and type(error) is EngineError  # memory that ran out has a hint of its own
+    if is_bug and not os.environ.get(DEBUG_VARIABLE):
         hint = f"Set {DEBUG_VARIABLE}=1 to see the details; please report it."
     note(" ".join(part for part in (error.user_message, hint) if part))

@@ -63,3 +63,11 @@ def test_that_places_that_cannot_be_made_say_which(tmp_path: Path) -> None:
 def test_that_a_note_is_one_line_whatever_it_quotes(capsys: pytest.CaptureFixture[str]) -> None:
     console.note("the model \x1b[2J\nis here")
     assert capsys.readouterr().err == "graft: the model ?[2J?is here\n"
+
+
+def test_that_memory_that_ran_out_is_no_bug_to_report(capsys: pytest.CaptureFixture[str]) -> None:
+    console.complain(MemoryError())
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("graft: There was not enough memory")
+    assert "use a smaller model" in complaint
+    assert "report" not in complaint
