@@ -198,6 +198,16 @@ def _empty_array(_: PickleContext, name: Global, args: Args) -> ArrayRecord:
     return ArrayRecord()
 
 
+def _array_from_buffer(context: PickleContext, name: Global, args: Args) -> ArrayRecord:
+    """How pickle protocol 5 writes arrays: ``(bytes, dtype, shape, order)``."""
+    if len(args) != 4 or args[3] not in ("C", "F"):
+        raise _malformed(name)
+    data, dtype, shape, order = args
+    array = ArrayRecord()
+    _set_array_state(context, array, (1, shape, dtype, order == "F", data))
+    return array
+
+
 def _scalar(context: PickleContext, name: Global, args: Args) -> float | int | bool:
     if len(args) != 2 or type(args[0]) is not DtypeRecord:
         raise _malformed(name)
@@ -221,6 +231,7 @@ def _network(_: PickleContext, name: Global, args: Args) -> Instance:
 
 _NDARRAY = Global("numpy", "ndarray")
 _NUMPY_CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
+_NUMPY_NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 TF_NETWORK = Global("dnnlib.tflib.network", "Network")
 
 _IGNORED = {
@@ -254,6 +265,7 @@ _CALLS: dict[Global, Factory] = {
     Global("numpy", "dtype"): _dtype,
     **{Global(core, "_reconstruct"): _empty_array for core in _NUMPY_CORE},
     **{Global(core, "scalar"): _scalar for core in _NUMPY_CORE},
+    **{Global(numeric, "_frombuffer"): _array_from_buffer for numeric in _NUMPY_NUMERIC},
     **dict.fromkeys(_DICTS, _dict),
     **dict.fromkeys(_IGNORED, _ignored),
 }

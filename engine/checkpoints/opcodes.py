@@ -404,6 +404,7 @@ for _code, _handler in {
     ord("C"): _bytes(1),
     ord("B"): _bytes(4),
     0x8E: _bytes(8),
+    0x96: _bytes(8),  # a bytearray: protocol 5 holds the numbers of arrays in one
     ord("K"): _int(1, signed=False),
     ord("M"): _int(2, signed=False),
     ord("J"): _int(4, signed=True),

@@ -264,6 +264,17 @@ def test_that_whole_modules_saved_by_torch_are_read() -> None:
         assert read(data).config == wanted.config
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_that_numpy_arrays_are_read_from_every_protocol(protocol: int) -> None:
+    state = {name: tensor.numpy() for name, tensor in rosinality_state().items()}
+    frozen, turned = state["style.1.weight"].copy(), np.asfortranarray(state["style.2.weight"])
+    frozen.flags.writeable = False  # protocol 5 writes bytes for it, and a bytearray for the others
+    found = read(pickled({**state, "style.1.weight": frozen, "style.2.weight": turned}, protocol))
+    assert_array_equal(found.tensors["mapping.fc0.weight"].read(), state["style.1.weight"])
+    assert_array_equal(found.tensors["mapping.fc1.weight"].read(), state["style.2.weight"])
+    assert_array_equal(found.tensors["synthesis.b4.const"].read(), state["input.input"][0])
+
+
 def test_that_the_averaged_generator_is_preferred() -> None:
     other = generator(Options(channels=8))
     data = pickled({"G": other, "D": foreign.Module("Discriminator"), "G_ema": generator()})

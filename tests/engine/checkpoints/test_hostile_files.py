@@ -138,7 +138,7 @@ def test_that_real_functions_and_classes_are_left_as_they_were() -> None:
     for module, name in names:
         try:
             real[module, name] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError, DeprecationWarning):  # numpy 2 warns of numpy 1's names
             continue
     assert len(real) >= 25
     before = {
@@ -157,7 +157,7 @@ def test_that_real_functions_and_classes_are_left_as_they_were() -> None:
 
 
 def test_that_the_list_of_allowed_names_does_not_grow_by_accident() -> None:
-    assert len(allowed.ALLOWED) == 70
+    assert len(allowed.ALLOWED) == 72
     assert Global("torch.storage", "_load_from_bytes") in allowed.ALLOWED
     callables = {name.module for name in allowed.ALLOWED}
     assert not callables & {
