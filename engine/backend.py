@@ -58,9 +58,9 @@ class TorchBackend:
         self._handlers = JobHandlers(self._pipeline, library, choice)
 
     def passes(self, request: RenderRequest) -> Sequence[SynthesisPass]:
-        edit = self._pipeline.resolve(request.state)
         largest = None if request.full else request.size_px
-        return [SynthesisPass(self._pipeline, edit.for_view(view), view, largest) for view in request.views]
+        edits = ((self._pipeline.resolve_view(request.state, view), view) for view in request.views)
+        return [SynthesisPass(self._pipeline, edit, view, largest) for edit, view in edits]
 
     def begin(self, job: Job) -> JobSteps:
         return self._handlers.begin(job)

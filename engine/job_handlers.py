@@ -180,7 +180,7 @@ class JobHandlers:
         return StillExported(job.path, (width, height), time.perf_counter() - started)
 
     def _make_thumbnail(self, job: MakeThumbnail) -> JobSteps:
-        edit = self._pipeline.resolve(job.state).for_view(job.view)
+        edit = self._pipeline.resolve_view(job.state, job.view)
         # What is on screen is in the cache already; other states would only push it out.
         synthesis = self._pipeline.start(edit, keep=False)
         enough_px = max(job.size_px, THUMBNAIL_BLOCK_PX)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.errors import ModelError
+from engine.errors import LatentError, ModelError
 from engine.latents import LatentStore, seed_to_z
 from engine.model_pair import ModelPair
 from engine.models import ModelPool
@@ -65,8 +65,22 @@ class Pipeline:
             warning = self.pair(edit).warning
         except ModelError as error:
             alone = resolve(replace(state, model_b=None), a.descriptor, shapes=self._shapes(state))
-            return replace(alone, warnings=(*alone.warnings, f"{error.user_message} Only A is shown."))
+            return replace(alone, warnings=(*alone.warnings, f"{error.user_message} The blend shows A."))
         return edit if warning is None else replace(edit, warnings=(*edit.warnings, warning))
+
+    def resolve_view(self, state: EditState, view: View) -> ResolvedEdit:
+        """`resolve` for one of the three pictures.
+
+        A model B that cannot be blended is shown by itself, unless the latent is one of A's that it cannot read.
+        """
+        edit = self.resolve(state)
+        if view is not View.B or state.model_b is None or edit.model_b is not None:
+            return edit.for_view(view)
+        try:
+            alone = self.resolve(replace(state, model_a=state.model_b, model_b=None))
+        except LatentError:
+            return edit
+        return replace(alone, warnings=edit.warnings)
 
     def pair(self, edit: ResolvedEdit) -> ModelPair:
         """The networks of an edit.
@@ -104,7 +118,7 @@ class Pipeline:
 
     def render_steps(self, state: EditState, view: View = View.BLEND) -> Generator[Synthesis, None, Tensor]:
         """`render`, yielding after every block."""
-        synthesis = self.start(self.resolve(state).for_view(view), fresh=True)
+        synthesis = self.start(self.resolve_view(state, view), fresh=True)
         while not synthesis.done:
             synthesis.step()
             yield synthesis

@@ -175,7 +175,7 @@ def _partner(b: NetworkDescriptor | None, a: NetworkDescriptor, notes: _Notes) -
     if b is None:
         return None
     if obstacle := blend_obstacle(a, b):
-        notes.say(f"These models cannot be blended: {obstacle}. Only A is shown.")
+        notes.say(f"These models cannot be blended: {obstacle}. The blend shows A.")
         return None
     return b
 

@@ -157,7 +157,7 @@ class Opener(QObject):
             self._messages.warn_all(event.result.warnings)
             return event.result.model
         if event.outcome is JobOutcome.FAILED and event.error is not None:
-            self._messages.error(event.error)
+            self._messages.error(_named(event, event.error))
         return None
 
     # --- states whose models may be missing -----------------------------------------------------------------------
@@ -212,3 +212,10 @@ class Opener(QObject):
         waiting = self._waiting
         if waiting is not None:
             self.when_models_are_here(waiting.state, waiting.show)
+
+
+def _named(event: JobFinished, error: EngineError) -> EngineError:
+    """The error with the name of the file it is about: several may have been dropped at once."""
+    if not isinstance(event.job, LoadModel) or event.job.path.name in error.user_message:
+        return error
+    return EngineError(f"{printable(event.job.path.name, 60)}: {error.user_message}", error.hint)

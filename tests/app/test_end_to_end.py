@@ -115,6 +115,7 @@ def test_that_hostile_and_broken_files_leave_one_sentence_each_and_a_window_that
         graft.wait_until(graft.message)
         assert "Traceback" not in graft.message()
         assert "Something went wrong" not in graft.message(), name
+        assert name in graft.message(), "one of several dropped files must say which it was"
     assert not canary.exists()
     assert graft.state == before
     graft.drag(graft.studio.window.parts.controls.blend.alpha, [0.3])

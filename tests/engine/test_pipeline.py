@@ -269,8 +269,21 @@ def test_that_strangers_are_blended_with_a_warning_and_misfits_not_at_all(
     sharp = shelf.put("sharp", seed=4, taps=(0.5, 0.5))
     edit = pipeline.resolve(replace(state, model_b=sharp))
     assert edit.model_b is None
-    assert "Only A is shown" in edit.warnings[0]
-    assert torch.equal(pipeline.render(replace(state, model_b=sharp), View.B), pipeline.render(state, View.A))
+    assert "The blend shows A" in edit.warnings[0]
+    misfit = replace(state, model_b=sharp)
+    assert torch.equal(pipeline.render(misfit), pipeline.render(state, View.A))
+    alone = replace(state, model_a=sharp, model_b=None)
+    assert torch.equal(pipeline.render(misfit, View.B), pipeline.render(alone)), "B shows what it makes of the seed"
+
+
+def test_that_a_misfit_that_cannot_read_the_latent_shows_a(shelf: Shelf, state: EditState) -> None:
+    store = LatentStore()
+    pipeline = new_pipeline(shelf, store=store)
+    wide = shelf.put("wide", seed=5, w_dim=9)
+    network = the_network(pipeline, state.model_a)
+    key = store.put_ws(seed_ws(network, 3, 1.0)[0].numpy())
+    misfit = replace(state, latent=StoredLatent(key), model_b=wide)
+    assert torch.equal(pipeline.render(misfit, View.B), pipeline.render(misfit, View.A))
 
 
 def test_that_without_a_model_there_is_a_sentence(pipeline: Pipeline) -> None:
