@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# As the program itself does: threads that spin while they wait make a busy machine several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 THREAD_GRACE_S = 5.0
 """How long a thread that a test has stopped may take to go."""
