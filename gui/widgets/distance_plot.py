@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.theme import caption_font, current_theme
@@ -65,24 +65,38 @@ class DistancePlot(QWidget):
     def _build(self) -> None:
         import pyqtgraph
 
-        theme = current_theme()
-        plot = pyqtgraph.PlotWidget(self, background=theme.canvas)
+        plot = pyqtgraph.PlotWidget(self)
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setXRange(0.0, 1.0, padding=0.0)
         axis = plot.getAxis("left")
         axis.setStyle(tickFont=caption_font(), tickLength=-4, maxTickLevel=0)
-        axis.setPen(theme.line)
-        axis.setTextPen(theme.canvas_text)
         axis.setWidth(44)
         plot.hideAxis("bottom")
         plot.getPlotItem().setContentsMargins(0, 8, 0, 8)  # or the outermost figures are cut in half
         self._plot = plot
-        self._curve = plot.plot(pen=pyqtgraph.mkPen(theme.focus, width=2), antialias=True)
+        self._curve = plot.plot(antialias=True)
+        self._color()
         layout = self.layout()
         assert layout is not None
         layout.addWidget(plot)
         self._draw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._color()
+
+    def _color(self) -> None:
+        """Take the theme's colours: pyqtgraph keeps its own and does not follow the style sheet."""
+        if self._curve is None:
+            return
+        theme = current_theme()
+        self._plot.setBackground(theme.canvas)
+        self._curve.setPen(theme.focus, width=2)
+        axis = self._plot.getAxis("left")
+        axis.setPen(theme.line)
+        axis.setTextPen(theme.canvas_text)
 
     def _draw(self) -> None:
         if self._curve is None:

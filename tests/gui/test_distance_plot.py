@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from gui.theme import current_theme
+from gui.theme import DARK, LIGHT, apply_theme, current_theme
 from gui.widgets.distance_plot import DistancePlot
 
 
@@ -41,3 +42,21 @@ def test_that_a_new_search_starts_with_an_empty_plot(qtbot: QtBot) -> None:
     plot.begin()
     assert plot.points == ()
     qtbot.waitUntil(lambda: plot.is_drawn, timeout=20_000)
+
+
+def test_that_the_plot_follows_a_change_of_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    plot = DistancePlot()
+    qtbot.addWidget(plot)
+    plot.resize(400, 90)
+    plot.begin()
+    plot.add(0.0, 0.4)
+    plot.add(1.0, 0.1)
+    qtbot.waitUntil(lambda: plot.is_drawn, timeout=20_000)
+    try:
+        for theme in (LIGHT, DARK):
+            apply_theme(qapp, theme)
+            ground = plot.grab().toImage().pixelColor(395, 5)
+            assert ground == QColor(theme.canvas)
+            assert focus_pixels(plot), "the line is drawn in this theme's colour"
+    finally:
+        apply_theme(qapp, DARK)
