@@ -14,7 +14,7 @@ from engine.errors import JobError
 from engine.training.config import Precision
 from engine.training.supervised import Evaluated, FitConfig, Fitting, fit, rate_at
 
-CONFIG = FitConfig(steps=40, batch=8, learning_rate=0.05, average=0.9, checkpoint_steps=10)
+CONFIG = FitConfig(steps=60, batch=8, learning_rate=0.1, average=0.9, checkpoint_steps=10)
 
 
 class Line:
