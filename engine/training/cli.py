@@ -30,6 +30,7 @@ from engine.training.events import (
     Started,
     to_json_line,
 )
+from engine.training.memory import keep_freed_memory
 
 ABOUT = """Train a generator on your own pictures.
 
@@ -85,6 +86,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, for programs.")] = False,
 ) -> None:
     """Train a generator; see the examples."""
+    keep_freed_memory()
     if ctx.invoked_subcommand is not None:
         return
     if data is None or out is None:

@@ -24,6 +24,7 @@ from engine.training.config import Precision, TrainingConfig
 from engine.training.forward import draw_latents, map_mixed, synthesize
 from engine.training.fresh import discriminator_config, generator_config, new_discriminator, new_network
 from engine.training.losses import looks_fake, looks_real, r1_penalty
+from engine.training.memory import keep_freed_memory
 from engine.training.start import copy_of
 from engine.training.trainer import Models, Trainer
 from engine.training.world import SoloWorld
@@ -82,7 +83,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--return-memory", action="store_true", help="As if the trainer did not keep freed memory.")
     given = parser.parse_args()
+    if not given.return_memory:
+        keep_freed_memory()
     torch.set_num_threads(given.threads)
     device = torch.device(given.device)
     for size in (int(text) for text in given.sizes.split(",")):
