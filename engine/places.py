@@ -50,6 +50,16 @@ class Places:
         return self.data / "autosave"
 
     @property
+    def runs_folder(self) -> Path:
+        """Training runs that the window starts. Created with the first one."""
+        return self.data / "runs"
+
+    @property
+    def trained_folder(self) -> Path:
+        """Models that were trained here. Created with the first one."""
+        return self.data / "models"
+
+    @property
     def weights_folder(self) -> Path:
         """Where a user may put weights that Graft cannot ship, such as VGG16. Never created by Graft."""
         return self.data / "weights"

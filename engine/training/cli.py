@@ -17,6 +17,7 @@ import typer
 from engine.console import note
 from engine.errors import JobError, StorageError
 from engine.framing import Framing, FramingKind
+from engine.training.background import go_to_background, obey_stop_file
 from engine.training.config import Augmentation, Precision
 from engine.training.events import (
     CheckpointSaved,
@@ -84,6 +85,13 @@ def train(
     settings: SettingTexts = None,
     retry_s: Annotated[float, typer.Option(help="Seconds between attempts while the disk is full.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, for programs.")] = False,
+    background: Annotated[
+        bool,
+        typer.Option(
+            "--background",
+            help="Give way to other programs; report to events.jsonl and errors.txt in RUN; stop at a file RUN/stop.",
+        ),
+    ] = False,
 ) -> None:
     """Train a generator; see the examples."""
     keep_freed_memory()
@@ -91,6 +99,8 @@ def train(
         return
     if data is None or out is None:
         raise typer.BadParameter("a run needs --data FOLDER and --out RUN", ctx=ctx)
+    if background:
+        go_to_background(out)
     given = {
         "total_images": images,
         "batch": batch,
@@ -116,12 +126,14 @@ def train(
         device=device,
     )
     with _stop_signals() as stop:
+        if background:
+            obey_stop_file(out, stop)
         end = None if minutes is None else time.monotonic() + minutes * 60
         with open_run(order, lambda: stop.is_set() or (end is not None and time.monotonic() >= end)) as run:
             if run.trainer.world.rank:  # one of several processes speaks for all
                 deque(events_of(run), maxlen=0)
             else:
-                _follow(events_of(run), stop, retry_s, as_json=as_json)
+                _follow(events_of(run), stop, retry_s, as_json=as_json or background)
 
 
 def _parsed(texts: list[str] | tuple[()]) -> dict[str, Any]:

@@ -1,114 +1,27 @@
-"""What a run tells whoever started it. No torch."""
+"""What a run tells whoever started it: defined in `engine.training_events`, which the window may import."""
 
-from __future__ import annotations
+from engine.training_events import (
+    CheckpointSaved,
+    Event,
+    Finished,
+    Measured,
+    Notice,
+    Paused,
+    Progress,
+    SheetSaved,
+    Started,
+    to_json_line,
+)
 
-import json
-import math
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Attributes:
-    images_seen: More than 0 when an earlier run goes on.
-    """
-
-    folder: str
-    images_seen: int
-    total_images: int
-    pictures: int
-    resolution: int
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence that the user should read; nothing stops."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Attributes:
-    generator, discriminator: Losses, means since the last one.
-    real_sign: How sure the discriminator is of real pictures, -1 to 1.
-    r1: Gradient penalty without its weight; NaN where none was due.
-    path_length: Likewise.
-    time_left_s: At the speed of this process so far.
-    """
-
-    images_seen: int
-    total_images: int
-    generator: float
-    discriminator: float
-    real_sign: float
-    r1: float
-    path_length: float
-    ada_p: float
-    images_per_s: float
-    elapsed_s: float
-    time_left_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SheetSaved:
-    images_seen: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointSaved:
-    images_seen: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Attributes:
-    kid: Distance of generated from real pictures; smaller is better; comparable only for equal `features`.
-    features: What the pictures were compared by.
-    floor: The same distance between two halves of the real pictures.
-    is_best: No smaller one before in this run.
-    """
-
-    images_seen: int
-    kid: float
-    features: str
-    floor: float
-    is_best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """Something outside must change, such as a full disk; asking for the next event tries again."""
-
-    reason: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Attributes:
-    model: The exported generator.
-    images_seen: Of the run.
-    best_images: Of the exported snapshot, which need not be the last.
-    complete: False when the run was asked to stop early; it can be resumed.
-    """
-
-    model: str
-    images_seen: int
-    best_images: int
-    complete: bool
-
-
-Event: TypeAlias = Started | Notice | Progress | SheetSaved | CheckpointSaved | Measured | Paused | Finished
-
-
-def to_json_line(event: Event) -> str:
-    """One line of JSON with the event's name under ``event``; NaN becomes null."""
-    document: dict[str, Any] = {"event": type(event).__name__, **asdict(event)}
-    for name, value in document.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            document[name] = None
-    return json.dumps(document, allow_nan=False)
+__all__ = [
+    "CheckpointSaved",
+    "Event",
+    "Finished",
+    "Measured",
+    "Notice",
+    "Paused",
+    "Progress",
+    "SheetSaved",
+    "Started",
+    "to_json_line",
+]
