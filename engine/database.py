@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -50,13 +50,17 @@ def in_plain_words(doing: str) -> Iterator[None]:
         raise StorageError(f"Graft could not {doing}: {reason}.", hint) from error
 
 
-def open_database(file: Path, version: int, schema: str, what: str) -> sqlite3.Connection:
+def open_database(
+    file: Path, version: int, schema: str, what: str, migrations: Mapping[int, str] | None = None
+) -> sqlite3.Connection:
     """Open or create. Commits survive a kill at once, a power cut after the next checkpoint. Any thread may use it.
 
     Args:
         version: Of `schema`, from 1 up. A file of a higher version is refused.
         schema: SQL that creates everything; run when the file is new.
         what: For messages: "the library".
+        migrations: ``migrations[n]`` is SQL that turns version n into version n + 1. All that are needed run at
+            once: the file is either as it was or up to date.
 
     Raises:
         DamagedDatabaseError: the file is there, but is broken.
@@ -66,14 +70,16 @@ def open_database(file: Path, version: int, schema: str, what: str) -> sqlite3.C
     with in_plain_words(f"open {what}"):
         connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, version, schema, what)
+            _prepare(connection, version, schema, what, migrations or {})
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, version: int, schema: str, what: str) -> None:
+def _prepare(
+    connection: sqlite3.Connection, version: int, schema: str, what: str, migrations: Mapping[int, str]
+) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -86,13 +92,13 @@ def _prepare(connection: sqlite3.Connection, version: int, schema: str, what: st
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise DamagedDatabaseError(f"Graft could not open {what}: the file is damaged.")
-    if found == 0:
+    if found < version:
         with transaction(connection):
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found == 0:  # nobody was faster
-                for statement in schema.split(";"):
+            (found,) = connection.execute("PRAGMA user_version").fetchone()  # somebody may have been faster
+            for step in [schema] if found == 0 else [migrations[number] for number in range(found, version)]:
+                for statement in step.split(";"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {version:d}")
+            connection.execute(f"PRAGMA user_version = {version:d}")
 
 
 @contextmanager

@@ -13,10 +13,12 @@ from safetensors import SafetensorError
 
 from engine.atomic import storage_error, write_atomic
 from engine.checkpoints.safetensors_file import header_bytes, parse_header
-from engine.errors import LatentError, ModelError
+from engine.errors import EngineError, LatentError, ModelError
 from engine.export.embedded import open_plain_file
 from engine.latents import MAX_BLOB_BYTES, LatentStore
 from engine.state import ModelRef, StoredLatent
+from engine.state_json import model_from_json
+from engine.strict_json import parse_json_object
 
 LATENT_VERSION = 1
 METADATA_KEY = "graft-latent"
@@ -45,6 +47,11 @@ def read_latent(path: Path, store: LatentStore) -> StoredLatent:
         LatentError: it is none, or damaged.
         StorageError: it cannot be read.
     """
+    return read_latent_and_model(path, store)[0]
+
+
+def read_latent_and_model(path: Path, store: LatentStore) -> tuple[StoredLatent, ModelRef | None]:
+    """Like `read_latent`, and the model that it was found for, if the file says so. Raises as `read_latent`."""
     name = path.name[:80]
     try:
         with open_plain_file(path) as file:
@@ -54,7 +61,7 @@ def read_latent(path: Path, store: LatentStore) -> StoredLatent:
     try:
         if len(data) > MAX_BLOB_BYTES:
             raise LatentError(f"{name} is larger than any latent.")
-        parse_header(data[8 : 8 + header_bytes(data[:8], len(data))], len(data))
+        header = parse_header(data[8 : 8 + header_bytes(data[:8], len(data))], len(data))
         arrays = safetensors.numpy.load(data)
     except (ModelError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise LatentError(f"{name} is not a latent file, or is damaged.") from error
@@ -62,7 +69,16 @@ def read_latent(path: Path, store: LatentStore) -> StoredLatent:
         raise LatentError(f"{name} holds no tensor “ws”, so it is not a latent.")
     key = store.put_ws(arrays.pop("ws"))
     noise = {_position(label, name): array for label, array in arrays.items()}
-    return StoredLatent(key, path.stem, store.put_noise(noise) if noise else None)
+    latent = StoredLatent(key, path.stem, store.put_noise(noise) if noise else None)
+    return latent, _model_in(header.metadata.get(METADATA_KEY, ""))
+
+
+def _model_in(facts: str) -> ModelRef | None:
+    """The model that a latent file names; None when it names none that can be read."""
+    try:
+        return model_from_json(parse_json_object(facts)["model"], "model")
+    except (EngineError, KeyError):
+        return None
 
 
 def _position(label: str, file: str) -> int:

@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,13 @@ from engine.library_records import (
     descriptor_from_json,
     descriptor_to_json,
 )
-from engine.state import EditState, ModelRef, StoredLatent
-from engine.state_json import parse_json, state_from_json, state_to_json
+from engine.look import MAX_LOOK_BYTES, VERSION_FIELD, Look, clean_name, look_from_json, look_of, look_to_json
+from engine.state import ModelRef, StoredLatent
+from engine.state_json import parse_json, state_from_json
 
-LIBRARY_VERSION = 1
+LIBRARY_VERSION = 2
 MAX_NAME_CHARS = 100
 MAX_THUMBNAIL_BYTES = 1 << 20
-MAX_LOOK_BYTES = 1 << 20
 MODEL_SUFFIXES = frozenset({".safetensors", ".pkl", ".pt", ".pth", ".ckpt"})
 
 _SCHEMA = """
@@ -41,9 +42,16 @@ CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT 
     used INTEGER NOT NULL, thumbnail BLOB);
 CREATE TABLE latents (key TEXT PRIMARY KEY, noise_key TEXT, name TEXT NOT NULL, model_sha256 TEXT, model_name TEXT,
     added INTEGER NOT NULL, thumbnail BLOB);
-CREATE TABLE looks (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, state TEXT NOT NULL, thumbnail BLOB);
+CREATE TABLE looks (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, state TEXT NOT NULL, thumbnail BLOB,
+    trashed INTEGER);
+CREATE TABLE samples (key TEXT PRIMARY KEY);
 CREATE TABLE hashes (path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed_ns INTEGER NOT NULL, sha256 TEXT NOT NULL)
 """
+
+_MIGRATIONS = {
+    # Looks go to the trash and come back; sample portraits are put on the shelf once.
+    1: "ALTER TABLE looks ADD COLUMN trashed INTEGER; CREATE TABLE samples (key TEXT PRIMARY KEY)",
+}
 
 
 class Library:
@@ -66,14 +74,14 @@ class Library:
         except OSError as error:
             raise storage_error("make the folder of the library", error) from error
         try:
-            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library")
+            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library", _MIGRATIONS)
         except DamagedDatabaseError:
             kept = _set_aside(file)
             self.notice = (
                 f"The library file was damaged. Graft began a new one and kept the old as {kept.name}. "
                 "Model files were not touched: drop them on the window to add them again."
             )
-            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library")
+            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library", _MIGRATIONS)
 
     def close(self) -> None:
         with self._guard:
@@ -253,24 +261,70 @@ class Library:
 
     # --- looks ----------------------------------------------------------------------------------------------------
 
-    def add_look(self, name: str, state: EditState, thumbnail: bytes = b"") -> int:
-        """Keep a state under a name and return the look's id."""
-        values = (_clean_name(name) or "look", json.dumps(state_to_json(state), allow_nan=False), thumbnail or None)
+    def add_look(self, look: Look, thumbnail: bytes = b"") -> LookRecord:
+        """Keep a look. Its name is made unlike that of every other one on the shelf."""
         with self._writing("keep the look"):
+            named = replace(look, name=self._free_look_name(look.name))
             insert = "INSERT INTO looks (name, state, thumbnail) VALUES (?, ?, ?)"
-            return self._connection.execute(insert, values).lastrowid or 0
+            values = (named.name, look_to_json(named), thumbnail or None)
+            return LookRecord(self._connection.execute(insert, values).lastrowid or 0, named)
 
     def looks(self) -> tuple[LookRecord, ...]:
-        """Every look, the newest first."""
-        rows = self._rows("SELECT id, name, state FROM looks ORDER BY id DESC")
-        return tuple(record for row in rows if (record := _look_record(row)) is not None)
+        """Every look on the shelf, the newest first."""
+        return self._looks("trashed IS NULL ORDER BY id DESC")
+
+    def trashed_looks(self) -> tuple[LookRecord, ...]:
+        """Every look in the trash, the one that went there last first."""
+        return self._looks("trashed IS NOT NULL ORDER BY trashed DESC")
 
     def look_thumbnail(self, look_id: int) -> bytes | None:
         return self._thumbnail("SELECT thumbnail FROM looks WHERE id = ?", look_id)
 
-    def forget_look(self, look_id: int) -> None:
-        with self._writing("forget the look"):
-            self._connection.execute("DELETE FROM looks WHERE id = ?", (look_id,))
+    def rename_look(self, look_id: int, name: str) -> str:
+        """Give a look another name, and return it: it is made unlike that of every other one."""
+        with self._writing("rename the look"):
+            free = self._free_look_name(name, look_id)
+            self._connection.execute("UPDATE looks SET name = ? WHERE id = ?", (free, look_id))
+        return free
+
+    def trash_look(self, look_id: int) -> None:
+        """Take a look off the shelf. It stays in the trash."""
+        with self._writing("move the look to the trash"):
+            newest = "(SELECT coalesce(max(trashed), 0) + 1 FROM looks)"
+            self._connection.execute(f"UPDATE looks SET trashed = {newest} WHERE id = ?", (look_id,))
+
+    def restore_look(self, look_id: int) -> None:
+        """Bring a look back from the trash."""
+        with self._writing("bring the look back"):
+            row = self._row("SELECT name FROM looks WHERE id = ?", look_id)
+            if row is not None:
+                change = "UPDATE looks SET trashed = NULL, name = ? WHERE id = ?"
+                self._connection.execute(change, (self._free_look_name(row[0], look_id), look_id))
+
+    def _looks(self, which: str) -> tuple[LookRecord, ...]:
+        rows = self._rows(f"SELECT id, name, state FROM looks WHERE {which}")
+        return tuple(record for row in rows if (record := _look_record(row)) is not None)
+
+    def _free_look_name(self, name: str, look_id: int = 0) -> str:
+        rows = self._rows("SELECT name FROM looks WHERE trashed IS NULL AND id != ?", look_id)
+        return _free(clean_name(name), {str(row[0]).lower() for row in rows})
+
+    # --- samples --------------------------------------------------------------------------------------------------
+
+    def add_sample_latent(self, latent: StoredLatent, model: ModelRef) -> None:
+        """Put a portrait that comes with Graft on the shelf, unless it was there before: it may be taken off."""
+        if self._row("SELECT 1 FROM samples WHERE key = ?", latent.key) is None:
+            self.add_latent(latent, model)
+            with self._writing("keep the sample portrait"):
+                self._connection.execute("INSERT OR IGNORE INTO samples VALUES (?)", (latent.key,))
+
+    def forget_sample_latents_except(self, kept: Sequence[str]) -> None:
+        """Take the other sample portraits off the shelf: they, or their models, no longer come with Graft."""
+        marks = ",".join("?" * len(kept))
+        gone = f"SELECT key FROM samples WHERE key NOT IN ({marks})"
+        with self._writing("bring the sample portraits up to date"):
+            self._connection.execute(f"DELETE FROM latents WHERE key IN ({gone})", tuple(kept))
+            self._connection.execute(f"DELETE FROM samples WHERE key NOT IN ({marks})", tuple(kept))
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -335,13 +389,8 @@ class Library:
         return bytes(row[0]) if row and row[0] else None
 
     def _free_name(self, name: str, sha256: str) -> str:
-        wanted = _clean_name(name) or sha256[:8]
         taken = {str(row[0]).lower() for row in self._rows("SELECT name FROM models WHERE sha256 != ?", sha256)}
-        free, number = wanted, 1
-        while free.lower() in taken:
-            number += 1
-            free = f"{wanted} {number}"
-        return free
+        return _free(_clean_name(name) or sha256[:8], taken)
 
 
 _MODEL_COLUMNS = "sha256, name, path, source, descriptor, note, embedded"
@@ -365,10 +414,24 @@ def _model_record(row: Sequence[Any]) -> ModelRecord | None:
 
 
 def _look_record(row: Sequence[Any]) -> LookRecord | None:
+    """None for a row that cannot be read. Before version 2 of the library a look was a whole state."""
+    look_id, name, text = row
     try:
-        return LookRecord(row[0], row[1], state_from_json(parse_json(row[2], "The look", MAX_LOOK_BYTES)))
+        document = parse_json(text, "The look", MAX_LOOK_BYTES)
+        is_look = isinstance(document, dict) and VERSION_FIELD in document
+        look = look_from_json(text) if is_look else look_of(state_from_json(document), name)
     except RecipeError:
         return None
+    return LookRecord(look_id, replace(look, name=name))
+
+
+def _free(wanted: str, taken: Collection[str]) -> str:
+    """A name that is not among `taken` (in small letters): with a number, where need be."""
+    free, number = wanted, 1
+    while free.lower() in taken:
+        number += 1
+        free = f"{wanted} {number}"
+    return free
 
 
 def _clean_name(name: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.framing import Framing, FramingKind
-from engine.state import EditState, ModelRef, StoredLatent
+from engine.look import Look
+from engine.state import ModelRef, StoredLatent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,10 @@ class LatentRecord:
 
 @dataclass(frozen=True, slots=True)
 class LookRecord:
-    """A state kept under a name."""
+    """A look that the user keeps; its name is `look.name`."""
 
     id: int
-    name: str
-    state: EditState
+    look: Look
 
 
 def descriptor_to_json(descriptor: NetworkDescriptor) -> str:

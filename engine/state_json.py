@@ -41,10 +41,9 @@ E = TypeVar("E", bound=StrEnum)
 
 def state_to_json(state: EditState) -> dict[str, Any]:
     """JSON-ready objects. Exact: `state_from_json` gives an equal state, but for unprintable letters in names."""
-    blend, noise = state.blend, state.noise
     return {
-        "model_a": _model_to_json(state.model_a),
-        "model_b": _model_to_json(state.model_b),
+        "model_a": model_to_json(state.model_a),
+        "model_b": model_to_json(state.model_b),
         "latent": latent_to_json(state.latent),
         "truncation_psi": state.truncation_psi,
         "truncation_cutoff": state.truncation_cutoff,
@@ -52,25 +51,8 @@ def state_to_json(state: EditState) -> dict[str, Any]:
         "mix": [
             {"latent": latent_to_json(source.latent), "strengths": list(source.strengths)} for source in state.mix
         ],
-        "blend": {
-            "swap_resolution": blend.swap_resolution,
-            "level": blend.level,
-            "width": blend.width,
-            "low": blend.low.value,
-            "alpha": blend.alpha,
-            "curve": None if blend.curve is None else list(blend.curve),
-            "mapping": blend.mapping.value,
-            "w_avg": blend.w_avg.value,
-            "noise": blend.noise.value,
-            "affines": blend.affines.value,
-            "torgb": blend.torgb.value,
-        },
-        "noise": {
-            "mode": noise.mode.value,
-            "strength": noise.strength,
-            "seed": noise.seed,
-            "layer_strengths": list(noise.layer_strengths),
-        },
+        "blend": blend_to_json(state.blend),
+        "noise": noise_to_json(state.noise),
     }
 
 
@@ -83,15 +65,15 @@ def state_from_json(value: object, where: str = "state") -> EditState:
     fields = Fields(value, where)
     default = EditState()
     state = EditState(
-        model_a=fields.optional("model_a", _model_from_json),
-        model_b=fields.optional("model_b", _model_from_json),
+        model_a=fields.optional("model_a", model_from_json),
+        model_b=fields.optional("model_b", model_from_json),
         latent=fields.optional("latent", latent_from_json) or default.latent,
         truncation_psi=fields.number("truncation_psi", default.truncation_psi),
-        truncation_cutoff=fields.optional("truncation_cutoff", _whole(0, MAX_PER_LAYER)),
-        class_index=fields.optional("class_index", _whole(0, 1_000_000)),
+        truncation_cutoff=fields.optional("truncation_cutoff", whole_number(0, MAX_PER_LAYER)),
+        class_index=fields.optional("class_index", whole_number(0, 1_000_000)),
         mix=fields.items("mix", _mix_from_json, MAX_MIX_SOURCES),
-        blend=fields.read("blend", _blend_from_json, default.blend),
-        noise=fields.read("noise", _noise_from_json, default.noise),
+        blend=fields.read("blend", blend_from_json, default.blend),
+        noise=fields.read("noise", noise_from_json, default.noise),
     )
     fields.finish()
     return state
@@ -108,7 +90,7 @@ def latent_from_json(value: object, where: str) -> Latent:
         )
     else:
         latent = SeedLatent(
-            seed=fields.read("seed", _whole(0, MAX_SEED)),
+            seed=fields.read("seed", whole_number(0, MAX_SEED)),
             pad_x=fields.number("pad_x", 0.0),
             pad_y=fields.number("pad_y", 0.0),
         )
@@ -174,7 +156,7 @@ class Fields:
 
     def whole(self, name: str, low: int, high: int) -> int:
         """A whole number that must be there."""
-        return self.read(name, _whole(low, high))
+        return self.read(name, whole_number(low, high))
 
     def items(self, name: str, reader: Callable[[object, str], T], most: int) -> tuple[T, ...]:
         return self.read(name, lambda value, where: read_items(value, where, reader, most), ())
@@ -219,7 +201,7 @@ def read_key(value: object, where: str) -> str:
     return value
 
 
-def _whole(low: int, high: int) -> Callable[[object, str], int]:
+def whole_number(low: int, high: int) -> Callable[[object, str], int]:
     def reader(value: object, where: str) -> int:
         if type(value) is not int or not low <= value <= high:
             raise RecipeFormatError(f"{where} is {_shown(value)}; it must be a whole number from {low} to {high}.")
@@ -244,11 +226,11 @@ def _read_name(value: object, where: str) -> str:
     return read_text(value, where, MAX_NAME_CHARS)
 
 
-def _model_to_json(model: ModelRef | None) -> dict[str, Any] | None:
+def model_to_json(model: ModelRef | None) -> dict[str, Any] | None:
     return None if model is None else {"sha256": model.sha256, "name": _name(model.name)}
 
 
-def _model_from_json(value: object, where: str) -> ModelRef:
+def model_from_json(value: object, where: str) -> ModelRef:
     fields = Fields(value, where)
     model = ModelRef(fields.read("sha256", read_key), fields.read("name", _read_name, ""))
     fields.finish()
@@ -275,13 +257,29 @@ def _mix_from_json(value: object, where: str) -> MixSource:
     return source
 
 
-def _blend_from_json(value: object, where: str) -> Blend:
+def blend_to_json(blend: Blend) -> dict[str, Any]:
+    return {
+        "swap_resolution": blend.swap_resolution,
+        "level": blend.level,
+        "width": blend.width,
+        "low": blend.low.value,
+        "alpha": blend.alpha,
+        "curve": None if blend.curve is None else list(blend.curve),
+        "mapping": blend.mapping.value,
+        "w_avg": blend.w_avg.value,
+        "noise": blend.noise.value,
+        "affines": blend.affines.value,
+        "torgb": blend.torgb.value,
+    }
+
+
+def blend_from_json(value: object, where: str) -> Blend:
     fields = Fields(value, where)
     default = Blend()
     curve = fields.optional("curve", lambda v, w: read_items(v, w, read_number, MAX_PER_LAYER))
     blend = Blend(
-        swap_resolution=fields.read("swap_resolution", _whole(1, 65_536), default.swap_resolution),
-        level=fields.read("level", _whole(0, 1), default.level),
+        swap_resolution=fields.read("swap_resolution", whole_number(1, 65_536), default.swap_resolution),
+        level=fields.read("level", whole_number(0, 1), default.level),
         width=fields.number("width", default.width),
         low=fields.choice("low", Side, default.low),
         alpha=fields.number("alpha", default.alpha),
@@ -296,13 +294,22 @@ def _blend_from_json(value: object, where: str) -> Blend:
     return blend
 
 
-def _noise_from_json(value: object, where: str) -> Noise:
+def noise_to_json(noise: Noise) -> dict[str, Any]:
+    return {
+        "mode": noise.mode.value,
+        "strength": noise.strength,
+        "seed": noise.seed,
+        "layer_strengths": list(noise.layer_strengths),
+    }
+
+
+def noise_from_json(value: object, where: str) -> Noise:
     fields = Fields(value, where)
     default = Noise()
     noise = Noise(
         mode=fields.choice("mode", NoiseMode, default.mode),
         strength=fields.number("strength", default.strength),
-        seed=fields.read("seed", _whole(0, MAX_SEED), default.seed),
+        seed=fields.read("seed", whole_number(0, MAX_SEED), default.seed),
         layer_strengths=fields.items("layer_strengths", read_number, MAX_PER_LAYER),
     )
     fields.finish()

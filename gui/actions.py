@@ -31,6 +31,8 @@ _PLANS = {
     "copy": _Plan("Copy picture", ("Ctrl+C",)),
     "new_seed": _Plan("New seed", ("R",), "Another face, everything else the same"),
     "surprise": _Plan("Surprise me", ("Shift+R",), "Another face, blended another way; locked controls stay"),
+    "save_look": _Plan("Save look…", ("Ctrl+L",), "Keep what is done to this face, for other faces"),
+    "restore_look": _Plan("Bring back deleted look", (), "The look that was deleted last"),
     # View
     "show_a": _Plan("A", ("1",), "Model A alone", checkable=True),
     "show_blend": _Plan("Blend", ("2",), "The blend alone", checkable=True),

@@ -24,8 +24,11 @@ from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
+from engine.look import apply_look
+from engine.look_file import sample_looks
 from engine.messages import Engine, EngineReady, Publish
 from engine.places import Places, user_places
+from engine.sample_portraits import register_sample_portraits
 from engine.state import Blend, EditState, SeedLatent
 from engine.worker import Backend, EngineThread
 from gui.canvas import Canvas, CanvasMode
@@ -36,6 +39,7 @@ from gui.engine_bridge import EngineBridge
 from gui.export_dialog import Exporter
 from gui.first_hints import FirstHints, Hint
 from gui.held_keys import HeldKeys
+from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
 from gui.messages import Messages
 from gui.opening import Opener
@@ -89,10 +93,18 @@ class Options:
 class Studio(QObject):
     """Everything that makes up the running window. `show`, and `close` at the end."""
 
-    def __init__(self, places: Places, make_engine: MakeEngine, *, embedded_models: Path | None = None) -> None:
+    def __init__(
+        self,
+        places: Places,
+        make_engine: MakeEngine,
+        *,
+        embedded_models: Path | None = None,
+        sample_looks_folder: Path | None = None,
+    ) -> None:
         """
         Args:
             embedded_models: The folder of the models that come with Graft, if not the usual one.
+            sample_looks_folder: The folder of its looks, if not the usual one.
         """
         super().__init__()
         self._embedded_models = embedded_models
@@ -103,7 +115,7 @@ class Studio(QObject):
         self.library = Library(self.places.library_file)
         self.store = LatentStore(self.places.latents_folder)
         self.session = Session(EditState(), lambda: Journal.start(self.places.autosave_folder), self)
-        self.collection = Collection(self.library, self)
+        self.collection = Collection(self.library, sample_looks(sample_looks_folder), self)
         self.bridge = EngineBridge(lambda publish: make_engine(self.library, self.store, publish), self)
         self.thumbnails = Thumbnails(self.bridge, self)
         parts = self._make_parts()
@@ -153,6 +165,12 @@ class Studio(QObject):
         self.portraits = PortraitFlow(
             session, bridge, collection, parts.canvas, parts.invert_bar, parts.inversion, messages, self
         )
+        self.looks = LookFlow(
+            session, collection, self.thumbnails, self.viewer, parts.shelf.looks, self.opener, messages,
+            self.settings, self.places.cache / "dragged", self,
+        )
+        self.looks.connect_actions(self.window.actions_)
+        parts.shelf.save_look_wanted.connect(self.looks.save)
         self.exporter = Exporter(bridge, messages, self)
         self.commands = Commands(
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
@@ -178,10 +196,8 @@ class Studio(QObject):
             self.messages.warn(self.library.notice)
         self.bridge.start()
         self._fill_shelf()
-        a, b = self.collection.first_pair()
-        blend = TOONIFY.apply(Blend(alpha=FIRST_ALPHA))
-        first = EditState(model_a=a, model_b=b, latent=SeedLatent(FIRST_SEED), blend=blend)
-        self.session.replace_document((HistoryEntry(first, "start"),), 0, None, saved=True)
+        first = HistoryEntry(self._first_state(), "start")
+        self.session.replace_document((first,), 0, None, saved=True)
         self._show_hints()
         self.documents.offer_recovery()
         if files:
@@ -190,9 +206,19 @@ class Studio(QObject):
     def _fill_shelf(self) -> None:
         try:
             register_embedded(self.library, self._embedded_models)
+            register_sample_portraits(self.library, self.store)
         except EngineError as error:
             self.messages.error(error)
         self.collection.refresh()
+
+    def _first_state(self) -> EditState:
+        """A face that is already blended: the first pair, wearing the first look that is made for it."""
+        a, b = self.collection.first_pair()
+        blend = TOONIFY.apply(Blend(alpha=FIRST_ALPHA))
+        state = EditState(model_a=a, model_b=b, latent=SeedLatent(FIRST_SEED), blend=blend)
+        looks = [one.look for one in self.collection.looks() if one.id is None and not one.missing]
+        fitting = next((look for look in looks if (look.model_a, look.model_b) == (a, b)), None)
+        return state if fitting is None else apply_look(fitting, state)
 
     def _show_hints(self) -> None:
         if self.settings.get("hints_seen", False) or self.session.state.model_b is None:

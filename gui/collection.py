@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, Signal
 from PySide6.QtGui import QImage
@@ -11,10 +12,27 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
 from engine.library import Library
 from engine.library_records import LatentRecord, LookRecord, ModelRecord
+from engine.look import Look, with_known_models
 from engine.state import EditState, ModelRef, StoredLatent
 
 FIRST_MODEL = "portrait"
 SECOND_MODEL = "toon"
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfLook:
+    """A look on the shelf.
+
+    Attributes:
+        look: Its models are those of this library, where they are known.
+        missing: Models that it needs and that are not here.
+        id: Of the user's own, in the library; None for one that comes with Graft.
+    """
+
+    key: str
+    look: Look
+    missing: tuple[ModelRef, ...] = ()
+    id: int | None = None
 
 
 class Collection(QObject):
@@ -25,12 +43,20 @@ class Collection(QObject):
     looks_changed = Signal()
     failed = Signal(object)  # EngineError
 
-    def __init__(self, library: Library, parent: QObject | None = None) -> None:
+    def __init__(
+        self, library: Library, sample_looks: Mapping[str, Look] | None = None, parent: QObject | None = None
+    ) -> None:
+        """
+        Args:
+            sample_looks: Those that come with Graft, by a name that stays.
+        """
         super().__init__(parent)
         self._library = library
+        self._sample_looks = dict(sample_looks or {})
         self._models: dict[str, ModelRecord] = {}
         self._latents: tuple[LatentRecord, ...] = ()
-        self._looks: tuple[LookRecord, ...] = ()
+        self._looks: tuple[ShelfLook, ...] = ()
+        self._trashed_looks: tuple[LookRecord, ...] = ()
         self.refresh()
 
     def refresh(self) -> None:
@@ -39,7 +65,8 @@ class Collection(QObject):
             records = sorted(self._library.models(), key=_shelf_order)
             self._models = {record.ref.sha256: record for record in records}
             self._latents = self._library.latents()
-            self._looks = self._library.looks()
+            self._looks = self._shelf_looks(self._library.looks())
+            self._trashed_looks = self._library.trashed_looks()
         except EngineError as error:
             self.failed.emit(error)
         self.models_changed.emit()
@@ -99,17 +126,51 @@ class Collection(QObject):
 
     # --- looks ----------------------------------------------------------------------------------------------------
 
-    def looks(self) -> tuple[LookRecord, ...]:
+    def looks(self) -> tuple[ShelfLook, ...]:
+        """The user's own, the newest first, then those that come with Graft."""
         return self._looks
 
-    def add_look(self, name: str, state: EditState) -> None:
-        self._guarded_change(lambda: self._library.add_look(name, state))
+    def look(self, key: str) -> ShelfLook | None:
+        return next((one for one in self._looks if one.key == key), None)
 
-    def look_picture(self, look_id: int) -> QImage | None:
-        return _picture(self._library.look_thumbnail(look_id))
+    def trashed_looks(self) -> tuple[LookRecord, ...]:
+        """The one that went to the trash last first."""
+        return self._trashed_looks
 
-    def forget_look(self, look_id: int) -> None:
-        self._guarded_change(lambda: self._library.forget_look(look_id))
+    def embedded_names(self) -> frozenset[str]:
+        """Of the models that come with Graft."""
+        return frozenset(record.ref.name for record in self._models.values() if record.embedded)
+
+    def add_look(self, look: Look, picture: QImage | None = None) -> ShelfLook | None:
+        """Keep a look; None when it could not be written."""
+        added: list[LookRecord] = []
+        self._guarded_change(lambda: added.append(self._library.add_look(look, png_bytes(picture))))
+        return self.look(_saved_key(added[0].id)) if added else None
+
+    def rename_look(self, look_id: int, name: str) -> None:
+        self._guarded_change(lambda: self._library.rename_look(look_id, name))
+
+    def trash_look(self, look_id: int) -> None:
+        self._guarded_change(lambda: self._library.trash_look(look_id))
+
+    def restore_look(self, look_id: int) -> ShelfLook | None:
+        self._guarded_change(lambda: self._library.restore_look(look_id))
+        return self.look(_saved_key(look_id))
+
+    def look_picture(self, look: ShelfLook) -> QImage | None:
+        return None if look.id is None else _picture(self._library.look_thumbnail(look.id))
+
+    def _shelf_looks(self, records: tuple[LookRecord, ...]) -> tuple[ShelfLook, ...]:
+        own = [ShelfLook(_saved_key(record.id), record.look, id=record.id) for record in records]
+        samples = [ShelfLook(f"sample-{key}", look) for key, look in self._sample_looks.items()]
+        known = {sha256: record.ref for sha256, record in self._models.items()}
+        embedded = {record.ref.name: record.ref for record in self._models.values() if record.embedded}
+
+        def at_home(one: ShelfLook) -> ShelfLook:
+            look = with_known_models(one.look, known, embedded)
+            return replace(one, look=look, missing=tuple(ref for ref in look.models if ref.sha256 not in known))
+
+        return tuple(at_home(one) for one in (*own, *samples))
 
     # --- pictures of models ---------------------------------------------------------------------------------------
 
@@ -128,6 +189,10 @@ class Collection(QObject):
         except EngineError as error:
             self.failed.emit(error)
         self.refresh()
+
+
+def _saved_key(look_id: int) -> str:
+    return f"saved-{look_id}"
 
 
 def _shelf_order(record: ModelRecord) -> tuple[bool, bool, str]:

@@ -14,6 +14,7 @@ from engine.errors import EngineError, MissingModelError
 from engine.library_records import LatentRecord
 from engine.messages import JobFinished, SaveBlend
 from engine.places import resources_folder
+from engine.sample_portraits import sample_name, sample_photos
 from engine.session_file import SESSION_SUFFIX
 from engine.state import ModelRef
 from gui.actions import THEME_ACTIONS, VIEW_ACTIONS
@@ -319,7 +320,7 @@ class Commands(QObject):
 
     def _fill_samples(self) -> None:
         menu = self._window.samples_menu
-        for path in sorted((resources_folder() / "portraits").glob("*.jpg")):
+        for path in sample_photos():
             menu.addAction(sample_name(path.stem), partial(self._portraits.open, path))
         menu.setEnabled(not menu.isEmpty())
 
@@ -362,14 +363,6 @@ class Commands(QObject):
     def _show_dialog(self, dialog: KeyList | About) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
-
-
-def sample_name(stem: str) -> str:
-    """What a sample portrait is called in the menu, from its file's name; its card has the authors' words."""
-    _, _, rest = stem.partition("_")
-    sex, _, group = rest.partition("_")
-    groups = {"easian": "East Asian", "wasian": "West Asian", "african": "African", "multi": "all groups"}
-    return f"{'Woman' if sex == 'f' else 'Man'}, {groups.get(group, group)} (composite)" if group else stem
 
 
 def _without_arguments(run: Callable[[], object]) -> Callable[..., None]:

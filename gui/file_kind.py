@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.atomic import storage_error
 from engine.export.embedded import open_plain_file
+from engine.look_file import is_look
 from engine.session_file import DOCUMENT_NAME, SESSION_SUFFIX
 
 MODEL_SUFFIXES = (".pkl", ".pt", ".pth", ".ckpt", ".safetensors")
@@ -19,6 +20,7 @@ _PICTURE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"
 class FileKind(StrEnum):
     PICTURE = "picture"  # a portrait, or a still with its recipe inside
     RECIPE = "recipe"
+    LOOK = "look"
     SESSION = "session"
     MODEL = "model"
     UNKNOWN = "unknown"
@@ -45,7 +47,7 @@ def _kind_of(head: bytes, suffix: str) -> FileKind:
         is_session = DOCUMENT_NAME.encode() in head[:120] or suffix == SESSION_SUFFIX
         return FileKind.SESSION if is_session else FileKind.MODEL
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-        return FileKind.RECIPE
+        return FileKind.LOOK if is_look(head) else FileKind.RECIPE
     if head[:1] == b"\x80" or head[8:9] == b"{" or suffix in MODEL_SUFFIXES:
         return FileKind.MODEL
     if suffix == SESSION_SUFFIX:

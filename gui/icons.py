@@ -54,6 +54,7 @@ GLYPHS = {
     "trash": "trash",
     "undo": "arrow-u-up-left",
     "unfold": "caret-right",
+    "unlink": "link-break",
     "unlock": "lock-simple-open",
     "warning": "warning",
 }

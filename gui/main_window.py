@@ -174,7 +174,9 @@ class MainWindow(QMainWindow):
         panels = [dock.toggleViewAction() for dock in self.docks]
         layout: dict[str, tuple[str | QMenu | None, ...]] = {
             "&File": ("open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
-            "&Edit": ("undo", "redo", None, "copy", None, "new_seed", "surprise"),
+            "&Edit": (
+                "undo", "redo", None, "copy", None, "new_seed", "surprise", None, "save_look", "restore_look",
+            ),
             "&View": (
                 *VIEW_ACTIONS, None, "fit", "one_to_one", "zoom_in", "zoom_out", None, "hide_docks",
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,

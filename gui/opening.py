@@ -36,6 +36,7 @@ class _Waiting:
 class Opener(QObject):
     portrait_found = Signal(object)  # Path
     session_found = Signal(object)  # Path
+    looks_found = Signal(object)  # tuple[Path, ...]
     locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
 
     def __init__(
@@ -61,6 +62,7 @@ class Opener(QObject):
         if len(paths) > MAX_FILES:
             self._messages.warn(f"{len(paths)} files are too many at once; the first {MAX_FILES} are opened.")
         models: list[Path] = []
+        looks: list[Path] = []
         others: deque[tuple[FileKind, Path]] = deque()
         for path in paths[:MAX_FILES]:
             try:
@@ -70,10 +72,14 @@ class Opener(QObject):
                 continue
             if kind is FileKind.MODEL:
                 models.append(path)
+            elif kind is FileKind.LOOK:
+                looks.append(path)
             else:
                 others.append((kind, path))
         for index, path in enumerate(models):
             self.load_model(path, (Side.A, Side.B)[index % 2] if len(models) > 1 else side)
+        if looks:
+            self.looks_found.emit(tuple(looks))
         self._open_first(others)
 
     def _open_first(self, found: deque[tuple[FileKind, Path]]) -> None:
@@ -91,7 +97,7 @@ class Opener(QObject):
             case _:
                 self._messages.warn(
                     f"Graft cannot open {printable(path.name, 80)}.",
-                    "It opens StyleGAN models, portraits, its own stills and recipes, and sessions.",
+                    "It opens StyleGAN models, portraits, its own stills, recipes and looks, and sessions.",
                 )
 
     def _open_picture(self, path: Path) -> None:

@@ -85,6 +85,14 @@ def blend_caption(state: EditState) -> str:
     return f"Blend, structure from {blend.low.value.upper()} up to {blend.swap_resolution} px"
 
 
+def look_name(state: EditState) -> str:
+    """What to call the look of a state until its maker names it."""
+    if state.model_b is None:
+        return f"{state.model_a.name} alone" if state.model_a is not None else "look"
+    preset = preset_of(state.blend)
+    return f"{preset.name if preset is not None else 'Mine'}, {state.model_b.name}"
+
+
 def state_caption(state: EditState, *, private: bool = True) -> str:
     """One line for the status bar and for file names: which models, which latent.
 

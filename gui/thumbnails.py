@@ -47,6 +47,10 @@ class Thumbnails(QObject):
             self._wanted[tag] = MakeThumbnail(state, tag, SIZE_PX, view)
             self._next()
 
+    def forget(self, tag: str) -> None:
+        """Let go of a picture that nobody will ask for again."""
+        self._pictures.pop(tag, None)
+
     def drop_wishes(self, prefix: str) -> None:
         """Forget what was wanted under `prefix` and is not drawn yet."""
         for tag in [tag for tag in self._wanted if tag.startswith(prefix)]:

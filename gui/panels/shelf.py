@@ -1,8 +1,9 @@
-"""The shelf: what I have. Models, portraits and looks; the work under way at its foot."""
+"""The shelf: what I have. Models, portraits and looks; the work under way at its foot.
+
+What happens with looks is `gui.look_flow`'s.
+"""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QImage
@@ -18,13 +19,13 @@ from gui.widgets.section import Section
 from gui.widgets.shelf_list import ShelfItem, ShelfList, ShelfMode
 
 MODEL_PREFIX = "model:"
-LOOK_PREFIX = "look:"
 LATENT_PREFIX = "latent:"
 
 
 class Shelf(QWidget):
     add_model_wanted = Signal()
     open_portrait_wanted = Signal()
+    save_look_wanted = Signal()
     paths_dropped = Signal(object)  # tuple[Path, ...]
     latent_picked = Signal(object)  # LatentRecord
 
@@ -43,12 +44,11 @@ class Shelf(QWidget):
         self.tray = tray
         self.models = ShelfList(ShelfMode.ROWS, "Drop a StyleGAN model here: .pkl, .pt, .pth or .safetensors")
         self.portraits = ShelfList(ShelfMode.GRID, "Drop a photo here to find it in model A")
-        self.looks = ShelfList(ShelfMode.GRID, "Press + to keep the present blend as a look")
+        self.looks = ShelfList(ShelfMode.GRID, "Press + to keep the present blend as a look, or drop one here")
         self._lay_out()
         self._connect()
         self.show_models()
         self.show_portraits()
-        self.show_looks()
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -59,7 +59,7 @@ class Shelf(QWidget):
         for title, tip, shelf, action in (
             ("Models", "Add a model file", self.models, self.add_model_wanted.emit),
             ("Portraits", "Open a portrait", self.portraits, self.open_portrait_wanted.emit),
-            ("Looks", "Keep the present blend as a look", self.looks, self.keep_look),
+            ("Looks", "Save the present blend as a look (Ctrl+L)", self.looks, self.save_look_wanted.emit),
         ):
             section = Section(title)
             section.add_action("", tip, icon_name="plus").clicked.connect(action)
@@ -78,7 +78,7 @@ class Shelf(QWidget):
         outer.addWidget(self.tray)
 
     def _connect(self) -> None:
-        for shelf in (self.models, self.portraits, self.looks):
+        for shelf in (self.models, self.portraits):
             shelf.paths_dropped.connect(self.paths_dropped)
         self.models.assign_requested.connect(self._assign)
         self.models.opened.connect(self._use_as_b)
@@ -87,11 +87,8 @@ class Shelf(QWidget):
         self.portraits.picked.connect(self._pick_portrait)
         self.portraits.remove_requested.connect(self._collection.forget_latent)
         self.portraits.menu_requested.connect(self._portrait_menu)
-        self.looks.picked.connect(self._pick_look)
-        self.looks.remove_requested.connect(self._forget_look)
         self._collection.models_changed.connect(self.show_models)
         self._collection.latents_changed.connect(self.show_portraits)
-        self._collection.looks_changed.connect(self.show_looks)
         self._session.state_changed.connect(self._show_state)
         self._thumbnails.ready.connect(self._thumbnail_ready)
 
@@ -128,18 +125,6 @@ class Shelf(QWidget):
         self.portraits.set_items(tuple(items))
         self._select_portrait(self._session.state)
 
-    @Slot()
-    def show_looks(self) -> None:
-        items = []
-        for look in self._collection.looks():
-            tag = f"{LOOK_PREFIX}{look.id}"
-            picture = self._thumbnails.picture(tag) or self._collection.look_picture(look.id)
-            if picture is None and not self._collection.missing_models(look.state):
-                self._thumbnails.want(tag, look.state)
-            tip = f"{look.name}: blend it with the present face"
-            items.append(ShelfItem(str(look.id), look.name, "", picture, "", tip))
-        self.looks.set_items(tuple(items))
-
     @Slot(object)
     def _show_state(self, state: EditState) -> None:
         if _badges(state) != self._badges:
@@ -157,8 +142,6 @@ class Shelf(QWidget):
             self._collection.set_model_picture(key, picture)
         elif kind + ":" == LATENT_PREFIX:
             self.portraits.set_thumbnail(key, picture)
-        elif kind + ":" == LOOK_PREFIX:
-            self.looks.set_thumbnail(key, picture)
 
     # --- doing ----------------------------------------------------------------------------------------------------
 
@@ -205,26 +188,6 @@ class Shelf(QWidget):
         menu.addAction("Use it", lambda: self._pick_portrait(key))
         menu.addAction("Take off the shelf", lambda: self._collection.forget_latent(key))
         menu.popup(place)
-
-    @Slot()
-    def keep_look(self) -> None:
-        """Keep the present blend under the number of looks there are."""
-        state = self._session.state
-        if state.model_a is not None:
-            self._collection.add_look(f"look {len(self._collection.looks()) + 1}", state)
-
-    @Slot(str)
-    def _pick_look(self, key: str) -> None:
-        """A look is everything but the face: the present latent stays."""
-        look = next((look for look in self._collection.looks() if str(look.id) == key), None)
-        if look is not None and not self._collection.missing_models(look.state):
-            now = self._session.state
-            wanted = replace(look.state, latent=now.latent, truncation_psi=now.truncation_psi)
-            self._session.edit(wanted, f"look {look.name}")
-
-    @Slot(str)
-    def _forget_look(self, key: str) -> None:
-        self._collection.forget_look(int(key))
 
 
 def _badges(state: EditState) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPen
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from gui.theme import Theme, body_font, caption_font, current_theme, mix
+from gui.icons import paint_icon
+from gui.theme import Theme, body_font, caption_font, current_theme, mix, share_color
 from gui.widgets.item_model import ITEM_ROLE, Index
 from gui.widgets.thumb import paint_thumb
 
 THUMB_PX = 36.0
 _LETTER_PX = 16.0
+_SHARES_PX = 3.0
+_UNUSABLE_OPACITY = 0.4
 _VERTICAL = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -88,7 +91,7 @@ class RowDelegate(_ShelfDelegate):
 
 
 class GridDelegate(_ShelfDelegate):
-    """A thumbnail with a ring where it is selected."""
+    """A thumbnail with a ring where it is selected, and at its foot how much of B it takes, from coarse to fine."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme, item = current_theme(), index.data(ITEM_ROLE)
@@ -99,7 +102,11 @@ class GridDelegate(_ShelfDelegate):
         is_hovered = self._has(option, QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setOpacity(1.0 if item.is_usable else _UNUSABLE_OPACITY)
         paint_thumb(painter, rect, item.thumbnail, radius=4)
+        if not item.is_usable:
+            paint_icon(painter, _middle(rect, 16), "unlink", QColor(theme.text))
+        paint_shares(painter, rect, item.shares)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if is_selected:
             painter.setPen(QPen(QColor(theme.focus), 2))
@@ -108,6 +115,27 @@ class GridDelegate(_ShelfDelegate):
             painter.setPen(QPen(QColor(theme.muted if is_hovered else theme.line), 1))
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         painter.restore()
+
+
+def paint_shares(painter: QPainter, rect: QRectF, shares: tuple[float, ...]) -> None:
+    """A line along the foot of `rect`, from the coarsest layer to the finest: teal where it is A, coral where B."""
+    if not shares:
+        return
+    theme = current_theme()
+    corners = QPainterPath()
+    corners.addRoundedRect(rect, 4, 4)
+    painter.save()
+    painter.setClipPath(corners)
+    gradient = QLinearGradient(rect.bottomLeft(), rect.bottomRight())
+    for place, share in enumerate(shares):
+        gradient.setColorAt((place + 0.5) / len(shares), share_color(theme, share))
+    painter.fillRect(QRectF(rect.left(), rect.bottom() - _SHARES_PX, rect.width(), _SHARES_PX), gradient)
+    painter.restore()
+
+
+def _middle(rect: QRectF, edge: int) -> QRect:
+    middle = rect.center()
+    return QRect(round(middle.x() - edge / 2), round(middle.y() - edge / 2), edge, edge)
 
 
 def row_brush(theme: Theme, cell: QRectF, badge: str, *, is_hovered: bool = False) -> QBrush:

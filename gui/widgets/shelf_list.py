@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QMimeData,
+    QModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    QUrl,
+    Signal,
+)
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
+    QDrag,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -21,6 +34,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView, QSizePolicy, QWidget
@@ -43,7 +57,13 @@ class ShelfMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShelfItem:
-    """`badge` says which sides of the blend it is on: "", "A", "B" or "AB"."""
+    """Something on the shelf.
+
+    Attributes:
+        badge: Which sides of the blend it is on: "", "A", "B" or "AB".
+        shares: How much of B from coarse to fine, 0 to 1: drawn as a line under the thumbnail.
+        is_usable: False greys it.
+    """
 
     key: str
     name: str
@@ -51,6 +71,8 @@ class ShelfItem:
     thumbnail: QImage | None = None
     badge: str = ""
     tooltip: str = ""
+    shares: tuple[float, ...] = ()
+    is_usable: bool = True
 
 
 class ShelfList(QListView):
@@ -60,11 +82,16 @@ class ShelfList(QListView):
     opened = Signal(str)
     assign_requested = Signal(str, str)
     remove_requested = Signal(str)
+    rename_requested = Signal(str)
     menu_requested = Signal(str, QPoint)
     paths_dropped = Signal(object)
 
     def __init__(self, mode: ShelfMode, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._file_of: Callable[[str], Path | None] | None = None
+        self._is_pressing = False
+        self._held_key: str | None = None
+        self._key_before_press: str | None = None
         self._mode = mode
         self._hint = hint
         self._is_silent = False
@@ -126,6 +153,16 @@ class ShelfList(QListView):
         self.setAccessibleName(hint)
         self.viewport().update()
 
+    def set_draggable(self, file_of: Callable[[str], Path | None]) -> None:
+        """Let items be dragged out of the window as files. A press then picks only when it is let go in place.
+
+        Args:
+            file_of: Writes an item's file and says where; None when there is none.
+        """
+        self._file_of = file_of
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        self.setDragEnabled(True)
+
     def _silently(self, change: Any) -> None:
         self._is_silent = True
         try:
@@ -135,7 +172,11 @@ class ShelfList(QListView):
 
     def _tell_picked(self, current: QModelIndex) -> None:
         key = self._model.key_at(current)
-        if key is not None and not self._is_silent:
+        if key is None or self._is_silent:
+            return
+        if self._is_pressing and self._file_of is not None:
+            self._held_key = key
+        else:
             self.picked.emit(key)
 
     def _tell_opened(self, index: QModelIndex) -> None:
@@ -188,7 +229,31 @@ class ShelfList(QListView):
                 if rect.contains(event.position()):
                     self.assign_requested.emit(self._model.key_at(index), letter)
                     return
+        self._held_key, self._key_before_press, self._is_pressing = None, self.selected_key, True
         super().mousePressEvent(event)
+        self._is_pressing = False
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        key, self._held_key = self._held_key, None
+        if key is not None:
+            self.picked.emit(key)
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        key = self.selected_key
+        self._held_key = None
+        path = self._file_of(key) if self._file_of is not None and key is not None else None
+        if key is None or path is None:
+            return
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        drag = QDrag(self)
+        drag.setMimeData(mime)
+        item = self._model.items[self._model.row_of(key) or 0]
+        if item.thumbnail is not None:
+            drag.setPixmap(QPixmap.fromImage(item.thumbnail).scaledToWidth(self.cell_size().width()))
+        self.select(self._key_before_press)  # what was pressed was taken, not picked
+        drag.exec(Qt.DropAction.CopyAction)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = self.selected_key
@@ -200,6 +265,8 @@ class ShelfList(QListView):
             self.remove_requested.emit(key)
         elif key is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.opened.emit(key)
+        elif key is not None and event.key() == Qt.Key.Key_F2:
+            self.rename_requested.emit(key)
         elif event.text().isprintable() and event.text() and plain:
             event.ignore()  # single letters and digits belong to the window, not to a search in the list
         else:
@@ -214,7 +281,7 @@ class ShelfList(QListView):
             self.menu_requested.emit(key, self.viewport().mapToGlobal(place) if by_key else event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if local_paths(event.mimeData()):
+        if local_paths(event.mimeData()) and event.source() is not self:
             event.acceptProposedAction()
             self._mark_drop_target(True)
         else:

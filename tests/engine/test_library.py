@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from engine.errors import MissingModelError, StorageError
 from engine.framing import Framing, FramingKind
 from engine.library import Library
 from engine.library_records import descriptor_from_json, descriptor_to_json
+from engine.look import Look, apply_look, look_of
 from engine.network_config import (
     BlockConfig,
     ConvConfig,
@@ -31,7 +33,19 @@ from engine.network_config import (
     ToRGBConfig,
 )
 from engine.network_metadata import METADATA_KEY, NetworkMetadata, SourceFile
-from engine.state import EditState, ModelRef, StoredLatent, with_alpha
+from engine.state import EditState, ModelRef, StoredLatent, with_alpha, with_seed
+from engine.state_json import state_to_json
+
+MODEL = ModelRef("ab" * 32, "portrait")
+VERSION_1 = """
+CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, source TEXT,
+    source_size INTEGER, descriptor TEXT NOT NULL, note TEXT NOT NULL, embedded INTEGER NOT NULL,
+    used INTEGER NOT NULL, thumbnail BLOB);
+CREATE TABLE latents (key TEXT PRIMARY KEY, noise_key TEXT, name TEXT NOT NULL, model_sha256 TEXT, model_name TEXT,
+    added INTEGER NOT NULL, thumbnail BLOB);
+CREATE TABLE looks (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, state TEXT NOT NULL, thumbnail BLOB);
+CREATE TABLE hashes (path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed_ns INTEGER NOT NULL, sha256 TEXT NOT NULL)
+"""
 
 LAYERS = (
     LayerSpec("b4.const", 4, LayerKind.CONST, -1, 0, 32, False),
@@ -206,12 +220,75 @@ def test_that_portraits_are_kept_with_their_picture_and_model(library: Library) 
 
 
 def test_that_looks_are_kept(library: Library) -> None:
-    look_id = library.add_look("warm", with_alpha(EditState(), 0.3), b"png")
-    (look,) = library.looks()
-    assert (look.id, look.name, look.state) == (look_id, "warm", with_alpha(EditState(), 0.3))
-    assert library.look_thumbnail(look_id) == b"png"
-    library.forget_look(look_id)
+    warm = look_of(with_alpha(EditState(), 0.3), "warm")
+    kept = library.add_look(warm, b"png")
+    assert library.looks() == (kept,)
+    assert kept.look == warm
+    assert library.look_thumbnail(kept.id) == b"png"
+    assert library.look_thumbnail(kept.id + 1) is None
+
+
+def test_that_a_look_in_the_trash_comes_back_as_it_was(library: Library) -> None:
+    first, second = library.add_look(Look("warm"), b"png"), library.add_look(Look("cold"))
+    library.trash_look(first.id)
+    library.trash_look(second.id)
     assert library.looks() == ()
+    assert library.trashed_looks() == (second, first)
+    library.restore_look(first.id)
+    assert library.looks() == (first,)
+    assert library.look_thumbnail(first.id) == b"png"
+    library.add_look(Look("COLD"))
+    library.restore_look(second.id)
+    assert [record.look.name for record in library.looks()] == ["COLD", "cold 2", "warm"]
+
+
+def test_that_no_two_looks_on_the_shelf_have_one_name(library: Library) -> None:
+    kept = [library.add_look(Look(name)) for name in ("Ink", "ink", "Ink")]
+    assert [record.look.name for record in kept] == ["Ink", "ink 2", "Ink 3"]
+    assert library.rename_look(kept[2].id, " INK\n") == "INK 3"
+    assert library.rename_look(kept[0].id, "Ink") == "Ink"
+
+
+def test_that_a_library_of_version_1_keeps_its_looks(tmp_path: Path) -> None:
+    file = tmp_path / "library.sqlite3"
+    state = with_seed(with_alpha(EditState(MODEL, MODEL), 0.3), 7)
+    connection = sqlite3.connect(file)
+    for statement in VERSION_1.split(";"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO looks VALUES (4, 'warm', ?, NULL)", (json.dumps(state_to_json(state)),))
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    with closing(Library(file)) as library:
+        (kept,) = library.looks()
+        assert kept.id == 4
+        assert apply_look(kept.look, EditState()).blend.alpha == 0.3
+        assert kept.look.models == (MODEL,)
+        library.trash_look(4)
+        assert library.notice == ""
+    with closing(Library(file)) as library:
+        assert len(library.trashed_looks()) == 1
+
+
+def test_that_a_sample_portrait_that_was_taken_off_does_not_come_back(library: Library) -> None:
+    _, portrait = store_with_portrait()
+    library.add_sample_latent(portrait, MODEL)
+    library.add_sample_latent(portrait, MODEL)
+    assert [record.latent for record in library.latents()] == [portrait]
+    library.forget_latent(portrait.key)
+    library.add_sample_latent(portrait, MODEL)
+    assert library.latents() == ()
+
+
+def test_that_only_samples_leave_with_their_model(library: Library) -> None:
+    _, portrait = store_with_portrait()
+    own = StoredLatent("cd" * 32, "mine")
+    library.add_sample_latent(portrait, MODEL)
+    library.add_latent(own, MODEL)
+    library.forget_sample_latents_except([portrait.key])
+    assert len(library.latents()) == 2
+    library.forget_sample_latents_except([])
+    assert [record.latent for record in library.latents()] == [own]
 
 
 def test_that_names_are_short_printable_and_no_paths(library: Library, tmp_path: Path) -> None:
@@ -227,7 +304,7 @@ def test_that_a_damaged_library_is_set_aside_and_a_new_one_begun(tmp_path: Path,
     file = tmp_path / "library.sqlite3"
     first = Library(file)
     for number in range(50):
-        first.add_look(f"look {number}", EditState(), os.urandom(2000))
+        first.add_look(Look(f"look {number}"), os.urandom(2000))
     first.close()
     good = file.read_bytes()
     noise = good[:100] + os.urandom(len(good) - 100)
@@ -236,7 +313,7 @@ def test_that_a_damaged_library_is_set_aside_and_a_new_one_begun(tmp_path: Path,
     library = Library(file)
     assert library.notice.endswith("add them again.")
     assert library.looks() == ()
-    library.add_look("new", EditState())
+    library.add_look(Look("new"))
     library.close()
     assert (tmp_path / "library.sqlite3.damaged-1").read_bytes() == broken
     again = Library(file)
@@ -261,15 +338,15 @@ def test_that_a_library_of_a_newer_graft_is_refused_and_kept(tmp_path: Path) -> 
 def test_that_one_broken_row_does_not_hide_the_others(library: Library, tmp_path: Path) -> None:
     ref, _, _ = add(library, tmp_path, "good")
     other, _, _ = add(library, tmp_path, "bad")
-    library.add_look("good", EditState())
-    library.add_look("bad", EditState())
+    library.add_look(Look("good"))
+    library.add_look(Look("bad"))
     connection = sqlite3.connect(tmp_path / "home" / "library.sqlite3")
     connection.execute("UPDATE models SET descriptor = '{}' WHERE sha256 = ?", (other.sha256,))
     connection.execute("UPDATE looks SET state = '[' WHERE name = 'bad'")
     connection.commit()
     connection.close()
     assert [record.ref for record in library.models()] == [ref]
-    assert [look.name for look in library.looks()] == ["good"]
+    assert [record.look.name for record in library.looks()] == ["good"]
 
 
 def test_that_a_library_that_cannot_be_made_says_why(tmp_path: Path) -> None:
@@ -287,7 +364,7 @@ def test_that_many_threads_and_two_grafts_may_write_at_once(library: Library, tm
 
     def work(which: Library, base: int) -> None:
         for number in range(20):
-            which.add_look(f"{base + number}", EditState())
+            which.add_look(Look(f"{base + number}"))
             which.looks()
         finished.append(base)
 
