@@ -18,8 +18,9 @@ from torch import Tensor
 
 from engine.atomic import TEMP_SUFFIX, storage_error, write_atomic
 from engine.errors import CorruptModelError, JobError
+from engine.picture_folder import picture_files
 from engine.strict_json import parse_json_object
-from engine.training.dataset_check import FolderReport, Picture, Refusal, check_folder, picture_files
+from engine.training.dataset_check import FolderReport, Picture, Refusal, check_folder
 
 CACHE_VERSION = 1
 ARRAY_FILE = "pictures.npy"

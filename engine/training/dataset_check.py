@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import JobError, printable
+from engine.picture_folder import picture_files
 
 Picture = NDArray[np.uint8]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 MAX_PIXELS = 100_000_000
 FLAT_LEVELS = 4
@@ -63,26 +62,6 @@ class FolderReport:
             + (f" For example {reasons}." if reasons else ""),
             "Add pictures, or choose a smaller batch.",
         )
-
-
-def picture_files(folder: Path) -> list[str]:
-    """Names of the picture files under `folder`, relative, sorted; what their bytes are is not looked at.
-
-    Raises:
-        JobError: it is not a folder, or holds no picture files.
-    """
-    if not folder.is_dir():
-        raise JobError(f"There is no folder {folder!s:.200}.", "Choose the folder that holds the pictures.")
-    names = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                names.append(os.path.relpath(os.path.join(root, name), folder))
-    if not names:
-        known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise JobError(f"The folder {folder.name:.100} holds no pictures ({known}).", "Choose another folder.")
-    return sorted(names)
 
 
 def check_folder(folder: Path, resolution: int, on_picture: Callable[[Picture], None]) -> FolderReport:

@@ -1,0 +1,30 @@
+"""Which files of a folder are pictures to learn from, by their names. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engine.errors import JobError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+def picture_files(folder: Path) -> list[str]:
+    """Names of the picture files under `folder`, relative, sorted; what their bytes are is not looked at.
+
+    Raises:
+        JobError: it is not a folder, or holds no picture files.
+    """
+    if not folder.is_dir():
+        raise JobError(f"There is no folder {folder!s:.200}.", "Choose the folder that holds the pictures.")
+    names = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                names.append(os.path.relpath(os.path.join(root, name), folder))
+    if not names:
+        known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise JobError(f"The folder {folder.name:.100} holds no pictures ({known}).", "Choose another folder.")
+    return sorted(names)
