@@ -42,7 +42,14 @@ from engine.cli_values import changed_state, choose_face, face_from_options, par
 from engine.console import Progress, complain, note
 from engine.device import prepare_process
 from engine.errors import StorageError
-from engine.messages import InvertPortrait, LatentSpaceChoice, OpenPortrait, PortraitInverted, PortraitOpened
+from engine.messages import (
+    InvertPortrait,
+    LatentSpaceChoice,
+    OpenPortrait,
+    PortraitInverted,
+    PortraitOpened,
+    StartPoint,
+)
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
 from engine.training.cli import app as training_app
@@ -314,7 +321,12 @@ def invert(
     space: Annotated[LatentSpaceChoice, typer.Option(help="w+ is closer, w is easier to edit.")] = (
         LatentSpaceChoice.W_PLUS
     ),
-    steps: Annotated[int, typer.Option(min=1, max=5000, help="More is closer and slower.")] = 300,
+    steps: Annotated[
+        int, typer.Option(min=0, max=5000, help="More is closer and slower; 0 takes what the encoder says.")
+    ] = 300,
+    start: Annotated[
+        StartPoint, typer.Option(help="Where to begin; auto: with the model's encoder if there is one.")
+    ] = StartPoint.AUTO,
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Fit the noise maps too.")] = True,
     device: Device = None,
 ) -> None:
@@ -326,6 +338,7 @@ def invert(
     \b
     Examples:
       python main.py invert photo.jpg -o found.png
+      python main.py invert photo.jpg --steps 0 -o at-once.png
       python main.py render found.png --model-b toon --alpha 0.8 -o toonified.png
       python main.py invert photo.jpg --eyes 310,402,415,398 --mouth 365,510 --space w -o found.safetensors
     """
@@ -345,7 +358,9 @@ def invert(
             points, remark = choose_face(opened, face)
             engine.notes.extend([*opened.notes, *([remark] if remark else [])])
         result = engine.run(
-            InvertPortrait(portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise)
+            InvertPortrait(
+                portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise, start=start
+            )
         )
         assert isinstance(result, PortraitInverted)
         state = EditState(model_a=ref, latent=result.latent, truncation_psi=1.0)  # as it was found
@@ -356,8 +371,9 @@ def invert(
             write_atomic(out, recipe_to_json(made).encode())
         else:
             engine.export(out, engine.render(state), state)
+    begun = " from the encoder's start" if result.start is StartPoint.ENCODER else ""
     typer.echo(
-        f"Wrote {out} after {result.steps} steps in {result.elapsed_s:.1f} s: pixel distance"
+        f"Wrote {out} after {result.steps} steps{begun} in {result.elapsed_s:.1f} s: pixel distance"
         f" {result.pixel_distance:.4f}, {result.perceptual_name} {result.perceptual_distance:.4f}"
     )
 

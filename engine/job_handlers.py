@@ -15,7 +15,8 @@ from engine.blending import blend
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import NetworkDescriptor
 from engine.device import DeviceChoice
-from engine.errors import ModelError, RenderCancelled
+from engine.encoder_file import encoder_folders, offer_encoder
+from engine.errors import JobError, ModelError, RenderCancelled
 from engine.families import describe
 from engine.framing import Framing
 from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
@@ -32,15 +33,18 @@ from engine.messages import (
     PortraitInverted,
     PortraitOpened,
     SaveBlend,
+    StartPoint,
     StillExported,
     ThumbnailMade,
 )
 from engine.models import ModelLocator
 from engine.network import Network
 from engine.pipeline import Pipeline
+from engine.places import user_places
 from engine.state import ModelRef, StoredLatent
 
 if TYPE_CHECKING:
+    from engine.inversion.encoder import PortraitEncoder
     from engine.inversion.project import InversionProgress, InversionResult
 
 THUMBNAIL_BLOCK_PX = 256
@@ -117,6 +121,7 @@ class JobHandlers:
         framing = Framing() if known is None else known.descriptor.framing
         (network,) = self._pipeline.models.networks([job.model])
         size_px = network.descriptor.img_resolution
+        encoder = _encoder_for(job)
         cut = yield Background(lambda: cut_portrait(job.path, job.face, framing, size_px), "Cutting out the face")
         started = time.perf_counter()
         projection = invert_portrait(
@@ -126,6 +131,7 @@ class JobHandlers:
             steps=job.steps,
             optimise_noise=job.optimise_noise,
             seed=job.seed,
+            encoder=encoder,
         )
         try:
             while True:
@@ -150,6 +156,7 @@ class JobHandlers:
             pixel_distance=result.pixel_distance,
             perceptual_distance=result.perceptual_distance,
             perceptual_name=result.perceptual_name,
+            start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
         )
 
     def _keep(self, name: str, result: InversionResult) -> StoredLatent:
@@ -209,6 +216,25 @@ class JobHandlers:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         note = {"lineage": list(network.origin.lineage)}
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
+
+
+def _encoder_for(job: InvertPortrait) -> PortraitEncoder | None:
+    """Raises:
+    JobError: an encoder was asked for, or is needed, and none belongs to the model.
+    ModelError: it is damaged.
+    """
+    from engine.inversion.encoder import load_encoder
+
+    if job.start is StartPoint.MEAN:
+        return None
+    offer = offer_encoder(job.model, encoder_folders(user_places()))
+    if offer.path is not None:
+        return load_encoder(offer.path)
+    if job.start is StartPoint.ENCODER:
+        raise JobError(offer.reason, "Start from the mean.")
+    if job.steps == 0:
+        raise JobError(f"Without steps, only an encoder can find a portrait. {offer.reason}", "Give it some steps.")
+    return None
 
 
 def _step(progress: InversionProgress) -> Step:

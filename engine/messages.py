@@ -110,6 +110,14 @@ class LatentSpaceChoice(StrEnum):
     W_PLUS = "w+"
 
 
+class StartPoint(StrEnum):
+    """Where a search begins. AUTO: with the model's encoder if it has one, otherwise at the mean latent."""
+
+    AUTO = "auto"
+    ENCODER = "encoder"
+    MEAN = "mean"
+
+
 @dataclass(frozen=True, slots=True)
 class InvertPortrait:
     """Find the latent of `model` that shows the portrait. Result: `PortraitInverted`.
@@ -117,7 +125,7 @@ class InvertPortrait:
     Attributes:
         path: The picture.
         face: Where the face is in the upright picture.
-        steps: Optimisation steps, 1 to 5000.
+        steps: Optimisation steps, 1 to 5000; 0 takes what the encoder says as it is.
         optimise_noise: Also fit the noise maps (closer likeness, less editable).
     """
 
@@ -129,6 +137,7 @@ class InvertPortrait:
     steps: int = 300
     optimise_noise: bool = True
     seed: int = 303
+    start: StartPoint = StartPoint.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +209,7 @@ class PortraitInverted:
     image: What the latent shows.
     pixel_distance: Mean absolute difference, 0 to 1.
     perceptual_distance: As measured by `perceptual_name`.
+    start: Where the search began: ENCODER or MEAN.
     """
 
     latent: StoredLatent
@@ -211,6 +221,7 @@ class PortraitInverted:
     pixel_distance: float
     perceptual_distance: float
     perceptual_name: str
+    start: StartPoint = StartPoint.MEAN
 
 
 @dataclass(frozen=True, slots=True)

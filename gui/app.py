@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from engine.device import prepare_process
 from engine.embedded_models import register_embedded
+from engine.encoder_file import encoder_folders
 from engine.errors import EngineError
 from engine.history import HistoryEntry
 from engine.journal import Journal
@@ -163,7 +164,8 @@ class Studio(QObject):
             self.places.autosave_folder, self,
         )
         self.portraits = PortraitFlow(
-            session, bridge, collection, parts.canvas, parts.invert_bar, parts.inversion, messages, self
+            session, bridge, collection, parts.canvas, parts.invert_bar, parts.inversion, messages,
+            encoder_folders(self.places, self._embedded_models), self,
         )
         self.looks = LookFlow(
             session, collection, self.thumbnails, self.viewer, parts.shelf.looks, self.opener, messages,

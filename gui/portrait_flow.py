@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPolygonF, QTransform
 
+from engine.encoder_file import offer_encoder
 from engine.errors import EngineError, printable
 from engine.framing import FacePoints, Framing, crop_quad, default_face_points
 from engine.messages import (
@@ -19,6 +21,7 @@ from engine.messages import (
     OpenPortrait,
     PortraitInverted,
     PortraitOpened,
+    StartPoint,
 )
 from engine.state import EditState, ModelRef, StoredLatent, with_latent
 from gui.canvas import Canvas
@@ -55,9 +58,11 @@ class PortraitFlow(QObject):
         bar: InvertBar,
         view: InversionView,
         messages: Messages,
+        encoder_folders: Sequence[Path],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._encoder_folders = tuple(encoder_folders)
         self._session = session
         self._bridge = bridge
         self._collection = collection
@@ -121,6 +126,8 @@ class PortraitFlow(QObject):
         note = _notice(portrait)
         self._canvas.begin_align(portrait.preview, portrait.scale, points, self._framing(), note=note)
         self._canvas.set_faces(portrait.faces)
+        if self._model is not None:
+            self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
 
     def _framing(self) -> Framing:
         descriptor = self._collection.descriptor(self._session.state.model_a)
@@ -159,7 +166,7 @@ class PortraitFlow(QObject):
         bar = self._bar
         job = InvertPortrait(
             portrait.path, points, model, printable(portrait.path.stem, MAX_NAME_CHARS), bar.choice,
-            int(bar.steps.value), bar.noise.isChecked(),
+            bar.wanted_steps, bar.noise.isChecked(), start=bar.start_point,
         )
         self.leave()
         job_id = self._bridge.submit(job, self._inverted)
@@ -261,8 +268,11 @@ def _notice(portrait: PortraitOpened) -> str:
 def _report(result: PortraitInverted, *, cancelled: bool) -> str:
     kept = "Stopped; the best so far is kept" if cancelled else "Found"
     name = printable(result.latent.name, 60)
+    how = f"{result.steps} steps in {result.elapsed_s:.0f} s"
+    if result.start is StartPoint.ENCODER:
+        how = f"encoder and {how}" if result.steps else f"by the encoder in {result.elapsed_s:.1f} s"
     return (
-        f"{kept}: {name}, {result.steps} steps in {result.elapsed_s:.0f} s. Mean pixel difference "
+        f"{kept}: {name}, {how}. Mean pixel difference "
         f"{100 * result.pixel_distance:.1f} %, perceptual distance {result.perceptual_distance:.3f} "
         f"({result.perceptual_name})."
     )

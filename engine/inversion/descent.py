@@ -18,6 +18,8 @@ from engine.messages import LatentSpaceChoice
 from engine.network import Network
 
 PEAK_RATE = 0.15
+NEAR_RATE = 0.06
+"""From a start that is near already: more would first lead away from it."""
 WARM_UP_STEPS = 8
 DESCENT = 0.5
 """Share of the steps over which the rate falls to nothing."""
@@ -43,10 +45,21 @@ class State:
 
 
 class Descent:
-    """Starts at the mean latent with the network's own noise maps. Nothing here is random."""
+    """Starts at a latent with the network's own noise maps. Nothing here is random.
+
+    Args:
+        start: A latent near the solution, ``[1, num_ws, w_dim]``; None for the mean.
+    """
 
     def __init__(
-        self, network: Network, objective: Objective, space: LatentSpaceChoice, *, optimise_noise: bool, seed: int
+        self,
+        network: Network,
+        objective: Objective,
+        space: LatentSpaceChoice,
+        *,
+        optimise_noise: bool,
+        seed: int,
+        start: Tensor | None = None,
     ) -> None:
         descriptor = network.descriptor
         self._network = network
@@ -55,8 +68,12 @@ class Descent:
             self._shape = measure_w_space(network, seed)
             rows = 1 if space is LatentSpaceChoice.W else descriptor.num_ws
             coordinates = torch.zeros(1, rows, descriptor.w_dim, device=network.device)
+            if start is not None:
+                found = self._shape.encode(start)
+                coordinates.copy_(found.mean(dim=1, keepdim=True) if rows == 1 else found)
             own = {layer.name: network.noise_map(layer.position) for layer in descriptor.layers if layer.has_noise}
             maps = {name: one.clone() for name, one in own.items() if one is not None}
+        self._peak_rate = PEAK_RATE if start is None else NEAR_RATE
         self._now = State(coordinates.requires_grad_(True), maps if optimise_noise else {})
         groups = [{"params": [coordinates], "share": 1.0}]
         if self._now.maps:
@@ -64,6 +81,7 @@ class Descent:
         self._optimizer = torch.optim.Adam(groups, betas=BETAS)
         self._phase: Phase | None = None
         self._noise_has_moved = False
+        self._start = None if start is None else self._snapshot()
         self._best: State | None = None
         self._best_value = math.inf
 
@@ -95,12 +113,17 @@ class Descent:
         self._move(step, steps, noise_moves)
         return image.detach()
 
+    def look(self, size_px: int) -> Tensor:
+        """The picture as it is now, ``[1, C, size_px, size_px]``."""
+        return self._render(self._now, size_px).detach()
+
     def best(self) -> tuple[State, Tensor | None]:
         """The best state so far, and its picture at full size; None for one that is not finite.
 
-        The last state was moved to but not looked at, so it is compared here.
+        The last state was moved to but not looked at, so it is compared here; so is a start that was near, which a
+        short descent may not better at full size.
         """
-        candidates = [state for state in (self._best, self._snapshot()) if state is not None]
+        candidates = [state for state in (self._start, self._best, self._snapshot()) if state is not None]
         seen = []
         for state in candidates:
             image = self._render(state, self._network.descriptor.img_resolution)
@@ -145,7 +168,7 @@ class Descent:
     def _move(self, step: int, steps: int, noise_moves: bool) -> None:
         # A step later than the share of steps done, so that the first one moves.
         ramp_up = min(WARM_UP_STEPS / steps, 0.5)
-        rate = learning_rate((step + 1) / (steps + 1), PEAK_RATE, ramp_up, DESCENT)
+        rate = learning_rate((step + 1) / (steps + 1), self._peak_rate, ramp_up, DESCENT)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self._optimizer.step()

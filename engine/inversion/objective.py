@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -35,11 +35,14 @@ class Phase:
     text: str
 
 
-def phases(network: Network) -> tuple[Phase, ...]:
+def phases(network: Network, *, near: bool = False) -> tuple[Phase, ...]:
     """Colours first, since features say little while those are wrong; small pictures first, since they are quick.
 
     Only skip networks can stop early: each of their blocks gives a picture. A step at the full 1024 px takes
     as long as ten at 64 px or more; published projectors compare at 256 px at most.
+
+    Args:
+        near: The start is near the solution, so that its colours are right already.
     """
     full = network.descriptor.img_resolution
     stops = network.descriptor.architecture == "skip"
@@ -51,7 +54,8 @@ def phases(network: Network) -> tuple[Phase, ...]:
         Phase(0.95, full, True, "Finishing at full size"),
     ]
     sizes = [early, early, middle, full]
-    return tuple(phase for index, phase in enumerate(plan) if index < 2 or sizes[index] > sizes[index - 1])
+    chosen = [phase for index, phase in enumerate(plan) if index < 2 or sizes[index] > sizes[index - 1]]
+    return tuple([replace(chosen[1], start=0.0), *chosen[2:]] if near else chosen)
 
 
 @dataclass(slots=True, eq=False)

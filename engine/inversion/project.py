@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.errors import JobError, RenderCancelled
 from engine.inversion.descent import Descent
 from engine.inversion.distance import PerceptualDistance
+from engine.inversion.encoder import PortraitEncoder
 from engine.inversion.lpips import choose_distance
 from engine.inversion.objective import Objective, aim, as_rgb, phases
 from engine.messages import LatentSpaceChoice
@@ -32,9 +33,10 @@ PREVIEW_EVERY_S = 0.3
 @dataclass(frozen=True, slots=True, eq=False)
 class InversionProgress:
     """Attributes:
-    step: Steps done, from 1.
+    step: Steps done: from 1, or from 0 where an encoder found the start.
     text: What is being done, in words.
-    image: The picture before this step, ``[1, C, s, s]`` in [-1, 1], at the size being worked at; None most times.
+    image: The picture before this step, ``[1, C, s, s]`` in [-1, 1], at the size being worked at (that of step 0
+        at full size); None most times.
     pixel_distance: Mean absolute difference of that picture from the target, 0 to 1.
     """
 
@@ -74,6 +76,7 @@ def invert_portrait(
     optimise_noise: bool = True,
     seed: int = 303,
     distance: PerceptualDistance | None = None,
+    encoder: PortraitEncoder | None = None,
 ) -> Generator[InversionProgress, None, InversionResult]:
     """Find the latent of `network` that shows `target`; yields after every step.
 
@@ -84,22 +87,29 @@ def invert_portrait(
     Args:
         target: The aligned portrait, ``[S, S, 3]`` uint8 RGB, S the network's `img_resolution`.
         space: W keeps all rows of ``ws`` alike: less likeness, a latent like any seed's.
-        steps: 1 to 5000.
+        steps: 1 to 5000; with an encoder from 0, which takes what it says as it is.
         optimise_noise: Fit the noise maps as well, in the second half.
         seed: For the samples of W that tell its shape.
         distance: What judges likeness; None for LPIPS if the user's weights folder has it, otherwise what ships with
             Graft. The result says by name which it was.
+        encoder: The network's own encoder, which says where to start; None to start from the mean.
 
     Raises:
         JobError: `steps` or the size of `target` is wrong, or the network makes no finite picture.
+        SpaceMismatchError: `encoder` is for other latents.
     """
-    _check(network, target, steps)
+    _check(network, target, steps, least=0 if encoder else 1)
+    start = None if encoder is None else encoder.encode(target, network)
     judge = distance or choose_distance(user_places().weights_folder)
     objective = Objective(aim(target, network), judge)
-    descent = Descent(network, objective, space, optimise_noise=optimise_noise, seed=seed)
-    plan = phases(network)
+    descent = Descent(network, objective, space, optimise_noise=optimise_noise, seed=seed, start=start)
+    plan = phases(network, near=start is not None)
     done, shown_at = 0, -math.inf
     try:
+        if start is not None:
+            first = descent.look(network.descriptor.img_resolution)
+            shown_at = time.perf_counter()
+            yield InversionProgress(0, steps, "Found by the encoder", first, objective.pixel_distance(as_rgb(first)))
         for step in range(steps):
             phase = [one for one in plan if one.start <= step / steps][-1]
             image = descent.step(step, steps, phase)
@@ -111,7 +121,7 @@ def invert_portrait(
             pixels = objective.pixel_distance(as_rgb(image))
             yield InversionProgress(done, steps, phase.text, image if show else None, pixels)
     except RenderCancelled:
-        if done == 0:
+        if done == 0 and start is None:
             raise
     state, image = descent.best()
     if image is None:
@@ -127,10 +137,11 @@ def invert_portrait(
     )
 
 
-def _check(network: Network, target: NDArray[np.uint8], steps: int) -> None:
+def _check(network: Network, target: NDArray[np.uint8], steps: int, least: int) -> None:
     size = network.descriptor.img_resolution
-    if not 1 <= steps <= MAX_STEPS:
-        raise JobError(f"The number of steps is {steps}; it must be from 1 to {MAX_STEPS}.")
+    if not least <= steps <= MAX_STEPS:
+        hint = "Without steps, only an encoder can find a portrait." if steps == 0 else ""
+        raise JobError(f"The number of steps is {steps}; it must be from {least} to {MAX_STEPS}.", hint)
     if target.shape != (size, size, 3):
         given = " x ".join(str(length) for length in target.shape)
         raise JobError(f"The aligned portrait is {given}; this model needs {size} x {size} x 3.")

@@ -35,6 +35,10 @@ class WSpace:
         """``[..., w_dim]`` coordinates of unit spread to w, ``[..., w_dim]``."""
         return self.mean + coordinates @ self.axes
 
+    def encode(self, w: Tensor) -> Tensor:
+        """The way back: ``[..., w_dim]`` w to coordinates."""
+        return (w - self.mean) @ (self.axes / self.axes.square().sum(dim=1, keepdim=True)).T
+
 
 @torch.no_grad()
 def measure_w_space(network: Network, seed: int) -> WSpace:

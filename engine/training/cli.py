@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +17,7 @@ from engine.errors import JobError, StorageError
 from engine.framing import Framing, FramingKind
 from engine.training.background import go_to_background, obey_stop_file
 from engine.training.config import Augmentation, Precision
+from engine.training.encoder_cli import train_encoder
 from engine.training.events import (
     CheckpointSaved,
     Event,
@@ -32,6 +31,7 @@ from engine.training.events import (
     to_json_line,
 )
 from engine.training.memory import keep_freed_memory
+from engine.training.stop_signals import stop_signals
 
 ABOUT = """Train a generator on your own pictures.
 
@@ -125,7 +125,7 @@ def train(
         settings=chosen,
         device=device,
     )
-    with _stop_signals() as stop:
+    with stop_signals() as stop:
         if background:
             obey_stop_file(out, stop)
         end = None if minutes is None else time.monotonic() + minutes * 60
@@ -170,26 +170,6 @@ def _follow(events: Iterator[Event], stop: threading.Event, retry_s: float, *, a
 def _wait(stop: threading.Event, retry_s: float, event: Paused) -> None:
     if stop.wait(retry_s):
         raise StorageError(f"Stopped while paused: {event.reason}", "The last checkpoint was kept.")
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """A first signal asks the run to save and stop; a second one does what it always did."""
-    stop = threading.Event()
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
-    before: Mapping[int, Any] = {}
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[number])
-
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, ask) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(event: Event) -> None:
@@ -258,3 +238,6 @@ def portrait_data(
     finally:
         line.done()
     typer.echo(f"Wrote {count:,} pictures of {size} px in {out}: {', '.join(styles)}")
+
+
+app.command("encoder")(train_encoder)

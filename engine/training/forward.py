@@ -49,16 +49,28 @@ def map_mixed(
     return torch.cat([ws[:, :first], other[:, None].repeat(1, num_ws - first, 1)], dim=1), w
 
 
-def synthesize(network: Generator, ws: Tensor, generator: torch.Generator, precision: Precision) -> Tensor:
-    """``ws`` [N, num_ws, w_dim] to pictures ``[N, C, R, R]``, float32, with fresh noise.
+def synthesize(
+    network: Generator,
+    ws: Tensor,
+    generator: torch.Generator | None,
+    precision: Precision,
+    max_resolution: int | None = None,
+) -> Tensor:
+    """``ws`` [N, num_ws, w_dim] to pictures ``[N, C, R, R]``, float32.
 
     The features may be half precision; the picture is added up in float32, as its steps would show.
+
+    Args:
+        generator: Draws fresh noise; None for the network's own maps.
+        max_resolution: Stop after this block, for a coarse picture. Skip networks only.
     """
-    noise = NoiseInput("random", generator=generator)
+    noise = NoiseInput() if generator is None else NoiseInput("random", generator=generator)
     synthesis = network.synthesis
     x: Tensor | None = None
     image: Tensor | None = None
-    for index in range(len(synthesis.block_resolutions)):
+    for index, resolution in enumerate(synthesis.block_resolutions):
+        if max_resolution is not None and resolution > max_resolution:
+            break
         block = synthesis.block_at(index)
         with mixed_precision(ws.device, precision):
             drawn = block.noise(noise, len(ws))

@@ -12,8 +12,9 @@ from synthetic_faces import write_set
 from typer.testing import CliRunner
 
 from engine.errors import JobError, StorageError
-from engine.training.cli import _follow, _parsed, _stop_signals, app
+from engine.training.cli import _follow, _parsed, app
 from engine.training.events import Event, Finished, Measured, Notice, Paused, Progress, Started
+from engine.training.stop_signals import stop_signals
 
 
 def test_that_settings_are_json_or_plain_words() -> None:
@@ -29,7 +30,7 @@ def test_that_settings_are_json_or_plain_words() -> None:
 def test_that_a_signal_asks_the_run_to_stop_and_the_next_one_ends_it(name: str) -> None:
     number = getattr(signal, name)
     before = signal.getsignal(number)
-    with _stop_signals() as stop:
+    with stop_signals() as stop:
         assert not stop.is_set()
         os.kill(os.getpid(), number)
         assert stop.wait(5)

@@ -1,0 +1,125 @@
+"""A trained encoder: read strictly, run on a portrait, written with what it belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from engine.atomic import write_atomic
+from engine.checkpoints.safetensors_file import TensorEntry
+from engine.encoder_file import METADATA_KEY, EncoderMetadata, EncoderSizes, parse_encoder_header
+from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, UnsupportedModelError
+from engine.imaging import from_rgb
+from engine.nets.encoder import Encoder
+from engine.network import Network
+
+_DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitEncoder:
+    """Attributes:
+    metadata: The generator it belongs to, and its sizes.
+    module: Float32, frozen.
+    """
+
+    metadata: EncoderMetadata
+    module: Encoder
+
+    def encode(self, target: NDArray[np.uint8], network: Network) -> Tensor:
+        """The latent of a portrait.
+
+        Args:
+            target: Cut out by the framing of the metadata, ``[S, S, 3]`` uint8 RGB, S the network's size.
+
+        Returns:
+            ws ``[1, num_ws, w_dim]``, float32, on the network's device.
+
+        Raises:
+            SpaceMismatchError: the network has other latents, or the portrait is smaller than the encoder reads.
+        """
+        sizes, descriptor = self.metadata.sizes, network.descriptor
+        if (sizes.num_ws, sizes.w_dim) != (descriptor.num_ws, descriptor.w_dim):
+            raise SpaceMismatchError(
+                f"The encoder gives latents of {sizes.num_ws} x {sizes.w_dim}; "
+                f"this model takes {descriptor.num_ws} x {descriptor.w_dim}.",
+                "Start from the mean.",
+            )
+        if target.shape[0] % sizes.input_px:
+            raise SpaceMismatchError(
+                f"The portrait has {target.shape[0]} px; the encoder reads multiples of {sizes.input_px}.",
+                "Start from the mean.",
+            )
+        module = self.module.to(network.device)
+        with torch.inference_mode(False), torch.no_grad():
+            ws: Tensor = module(from_rgb(target, network.device))
+        return ws
+
+
+def build_encoder(sizes: EncoderSizes) -> Encoder:
+    return Encoder(sizes.input_px, sizes.widths, sizes.features, sizes.w_dim, sizes.num_ws)
+
+
+def load_encoder(path: Path) -> PortraitEncoder:
+    """Read an encoder file. Nothing in it is run, and no memory is taken before every size has been checked.
+
+    Raises:
+        ModelError: it is no encoder, is damaged, or was written by a newer Graft.
+    """
+    header, metadata = parse_encoder_header(path)
+    with torch.device("meta"):
+        wanted = {name: tuple(tensor.shape) for name, tensor in build_encoder(metadata.sizes).state_dict().items()}
+    for name, shape in wanted.items():
+        entry = header.tensors.get(name)
+        if entry is None:
+            raise CorruptModelError(f"The encoder lacks the tensor {name}.")
+        if entry.shape != shape:
+            raise CorruptModelError(f"The encoder's tensor {name} has shape {list(entry.shape)}, not {list(shape)}.")
+        if entry.dtype not in _DTYPES:
+            raise UnsupportedModelError(f"The encoder's tensor {name} is {entry.dtype}; float16 or float32 is read.")
+    if unknown := sorted(set(header.tensors) - set(wanted)):
+        raise CorruptModelError(f"The encoder has a tensor {unknown[0]:.100} that it has no place for.")
+    module = build_encoder(metadata.sizes)
+    module.load_state_dict(_tensors(path, header.tensors))
+    return PortraitEncoder(metadata, module.eval().requires_grad_(False))
+
+
+def save_encoder(path: Path, module: Encoder, metadata: EncoderMetadata) -> None:
+    """Write an encoder in half precision, whole or not at all.
+
+    Raises:
+        ModelError: a weight does not fit into half precision.
+        StorageError: the file cannot be written.
+    """
+    halves = {name: tensor.detach().cpu().half().contiguous() for name, tensor in module.state_dict().items()}
+    for name, half in halves.items():
+        if not bool(half.isfinite().all()):
+            raise ModelError(f"The encoder's {name} holds values beyond 65504; half precision ends there.")
+    write_atomic(path, to_safetensors(halves, {METADATA_KEY: metadata.to_json_text()}))
+
+
+def _tensors(path: Path, entries: Mapping[str, TensorEntry]) -> dict[str, Tensor]:
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size < max(entry.end for entry in entries.values()):
+                raise CorruptModelError("The encoder file has become shorter while it was read.")
+            found = {}
+            for name, entry in entries.items():
+                file.seek(entry.begin)
+                values = np.frombuffer(file.read(entry.end - entry.begin), _DTYPES[entry.dtype])
+                found[name] = torch.from_numpy(values.astype(np.float32).reshape(entry.shape))
+    except OSError as error:
+        raise ModelError(f"{path.name:.80} cannot be read: {error.strerror}.") from error
+    for name, tensor in found.items():
+        if not bool(tensor.isfinite().all()):
+            raise CorruptModelError(f"The encoder's tensor {name} holds values that are no numbers.")
+    return found
