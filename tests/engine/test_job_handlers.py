@@ -15,10 +15,12 @@ from small_networks import random_network, small_config
 
 from engine.backend import TorchBackend, open_pipeline
 from engine.device import DeviceChoice
-from engine.errors import ModelError, StorageError
+from engine.encoder_file import EncoderMetadata, EncoderSizes, ModelMark
+from engine.errors import JobError, ModelError, StorageError
 from engine.export.embedded import read_recipe
 from engine.framing import FacePoints, Framing, FramingKind
 from engine.imaging import to_bgrx, to_rgb
+from engine.inversion.encoder import build_encoder, save_encoder
 from engine.latents import LatentStore
 from engine.library import Library
 from engine.messages import (
@@ -37,6 +39,7 @@ from engine.messages import (
     PortraitOpened,
     RenderRequest,
     SaveBlend,
+    StartPoint,
     StillExported,
     ThumbnailMade,
 )
@@ -211,6 +214,44 @@ def test_that_an_inverted_portrait_is_a_latent_like_any_other(
     steps = [step for step in studio.recorder.of(JobProgress) if isinstance(step.job, InvertPortrait)]
     assert any(step.preview is not None and step.preview.shape[-1] == 4 for step in steps)
     assert steps[-1].fraction == 1.0
+
+
+def give_encoder(tmp_path: Path, ref: ModelRef) -> None:
+    sizes = EncoderSizes(input_px=32, widths=(8, 8, 8, 8), features=8, w_dim=10, num_ws=10)
+    folder = tmp_path / "home" / "data" / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = EncoderMetadata(ModelMark(ref.name, ref.sha256), sizes, Framing())
+    save_encoder(folder / "encoder-mine.safetensors", build_encoder(sizes), metadata)
+
+
+def test_that_a_models_encoder_gives_the_first_picture(
+    studio: Studio, refs: list[ModelRef], photo: Path, tmp_path: Path
+) -> None:
+    give_encoder(tmp_path, refs[0])
+    inverted = studio.result(InvertPortrait(photo, face(), refs[0], "Ada", steps=0))
+    assert isinstance(inverted, PortraitInverted)
+    assert (inverted.start, inverted.steps) == (StartPoint.ENCODER, 0)
+    steps = [step for step in studio.recorder.of(JobProgress) if step.preview is not None]
+    assert [step.text for step in steps] == ["Found by the encoder"]
+    assert np.array_equal(steps[0].preview, inverted.image)
+    shown = to_bgrx(studio.fresh(EditState(refs[0], latent=inverted.latent, truncation_psi=1.0)))
+    assert np.abs(shown.astype(int) - inverted.image.astype(int)).max() <= 2
+
+
+def test_that_another_models_encoder_is_left_alone_or_refused_when_asked_for(
+    studio: Studio, refs: list[ModelRef], photo: Path, tmp_path: Path
+) -> None:
+    give_encoder(tmp_path, refs[0])
+    inverted = studio.result(InvertPortrait(photo, face(), refs[1], "Ada", steps=1))
+    assert isinstance(inverted, PortraitInverted)
+    assert inverted.start is StartPoint.MEAN
+    for job, said in (
+        (InvertPortrait(photo, face(), refs[1], "Ada", start=StartPoint.ENCODER), "knows nothing of “toon”"),
+        (InvertPortrait(photo, face(), refs[1], "Ada", steps=0), "Without steps"),
+    ):
+        end = studio.done(job)
+        assert isinstance(end.error, JobError)
+        assert said in end.error.user_message
 
 
 def test_that_a_cancelled_inversion_gives_the_best_so_far_and_drags_stay_live(

@@ -222,7 +222,8 @@ class FakeEngine:
         key = self.store.put_ws(np.full((10, 64), 0.25, np.float32))
         latent = StoredLatent(key, job.name)
         image = paint(EditState(latent=latent), View.A)
-        return PortraitInverted(latent, job.model, image, image, job.steps, 12.0, 0.03, 0.2, "test features")
+        judge = "test features"
+        return PortraitInverted(latent, job.model, image, image, job.steps, 12.0, 0.03, 0.2, judge, job.start)
 
 
 def sha_of(content: bytes) -> str:
