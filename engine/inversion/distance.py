@@ -20,6 +20,7 @@ from engine.nets.perceptual import MIN_SIZE, PerceptualNet, feature_distance
 from engine.places import embedded_models_folder
 
 TRUNK_FILE = "perceptual.safetensors"
+WITH_PLAIN = ", with pixels and edges"
 
 Measure: TypeAlias = Callable[[Tensor], Tensor]
 """Pictures ``[N, 3, S, S]`` in [-1, 1] to distances ``[N]``; differentiable."""
@@ -88,6 +89,16 @@ class FeatureDistance:
         self._prepare = prepare
         self._plain = PixelsAndEdges()
 
+    @property
+    def features_name(self) -> str:
+        """What judges in `features_apart`."""
+        return self.name.replace(WITH_PLAIN, "")
+
+    def features_apart(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distances ``[N]`` of pictures ``[N, 3, S, S]`` from one another, one by one, by features alone."""
+        net = self._net.to(a.device)
+        return self._compare(net(self._prepare(a)), net(self._prepare(b)))
+
     def aimed_at(self, target: Tensor) -> Measure:
         net = self._net.to(target.device)
         with torch.no_grad():
@@ -102,8 +113,8 @@ class FeatureDistance:
 
 def trunk_distance(trunk: PerceptualNet, note: str = "") -> FeatureDistance:
     """The features of our own discriminator at five scales, up to 64 px. `note` is added to its name."""
-    name = "Graft's own face features, with pixels and edges"
-    return FeatureDistance(name + note, trunk, feature_distance, lambda images: at_least(images, MIN_SIZE))
+    name = f"Graft's own face features{WITH_PLAIN}{note}"
+    return FeatureDistance(name, trunk, feature_distance, lambda images: at_least(images, MIN_SIZE))
 
 
 def default_distance(folder: Path | None = None, note: str = "") -> PerceptualDistance:

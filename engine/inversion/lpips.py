@@ -20,7 +20,7 @@ from engine.checkpoints.reader import parse
 from engine.checkpoints.records import ArrayRecord, Budget, TensorRecord
 from engine.checkpoints.tensors import lazy_tensor
 from engine.errors import CorruptModelError, EngineError
-from engine.inversion.distance import FeatureDistance, PerceptualDistance, at_least, default_distance
+from engine.inversion.distance import WITH_PLAIN, FeatureDistance, PerceptualDistance, at_least, default_distance
 from engine.nets.vgg16 import STAGES, Vgg16Features, layer_indices, lpips
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -68,9 +68,9 @@ def lpips_distance(tensors: Mapping[str, Tensor]) -> FeatureDistance:
     linear = [tensors.get(f"lin{stage}.model.1.weight") for stage in range(len(STAGES))]
     known = [one.flatten() for one in linear if one is not None]
     if not known:
-        name, weights = "VGG16 features, with pixels and edges", None
+        name, weights = f"VGG16 features{WITH_PLAIN}", None
     elif [len(one) for one in known] == [stage[-1] for stage in STAGES]:
-        name, weights = "LPIPS (VGG16), with pixels and edges", known
+        name, weights = f"LPIPS (VGG16){WITH_PLAIN}", known
     else:
         raise CorruptModelError(
             "The LPIPS weights do not belong to VGG16.", "Use the linear layers of its vgg variant."

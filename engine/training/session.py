@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import JobError
+from engine.metrics.features import Features
 from engine.places import embedded_models_folder, user_places
 from engine.training.checkpoint import Found, newest_checkpoint, remove_unfinished
 from engine.training.config import TrainingConfig
 from engine.training.dataset import Dataset, open_dataset
 from engine.training.loop import Best, Run
-from engine.training.metrics import Features, Judge
+from engine.training.metrics import Judge
 from engine.training.run_lock import only_trainer_in
 from engine.training.start import CHECKPOINTS, NewNetwork, Start, models_of, start_from, start_from_nothing
 from engine.training.trainer import Models, Trainer

@@ -5,20 +5,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from training_fixtures import dataset, everything, kinds, run_in, tiny_network, tiny_trainer
 
 from engine.errors import JobError, StorageError
+from engine.metrics.features import Features
 from engine.network import load_network
 from engine.training import loop as module
 from engine.training.checkpoint import newest_checkpoint
 from engine.training.config import TrainingConfig
 from engine.training.events import CheckpointSaved, Finished, Measured, Notice, Paused, Progress, to_json_line
 from engine.training.loop import due, train
-from engine.training.metrics import Features, Judge, Score, drawn_subsets, kernel_distance
+from engine.training.metrics import Judge, Score
 from engine.training.pictures import LossLog, drawn_losses
 
 
@@ -160,21 +160,6 @@ def test_that_events_become_lines_of_json() -> None:
     event = Progress(8, 16, 1.0, 1.2, 0.1, float("nan"), float("nan"), 0.0, 4.0, 2.0, 2.0)
     line = json.loads(to_json_line(event))
     assert (line["event"], line["images_seen"], line["r1"]) == ("Progress", 8, None)
-
-
-def test_that_kid_is_the_published_one() -> None:
-    with np.load(Path(__file__).parents[2] / "golden" / "training" / "kid.npz") as stored:
-        subsets = list(zip(stored["kid_subset_real_idx"], stored["kid_subset_gen_idx"], strict=True))
-        found = kernel_distance(stored["real"].astype(float), stored["gen"].astype(float), subsets)
-        assert found == pytest.approx(float(stored["kid_nv_10x50_f64"]), rel=1e-5)
-
-
-def test_that_subsets_are_fixed_and_never_larger_than_what_there_is() -> None:
-    for real, generated in ((30, 40), (20, 20), (1500, 1200)):
-        first, again = drawn_subsets(real, generated), drawn_subsets(real, generated)
-        size = min(real, generated, 1000)
-        assert all(len(set(x)) == len(set(y)) == size for x, y in first)
-        assert all((x == u).all() and (y == v).all() for (x, y), (u, v) in zip(first, again, strict=True))
 
 
 def test_that_the_judge_prefers_pictures_like_the_real_ones() -> None:

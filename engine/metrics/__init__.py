@@ -1,0 +1,1 @@
+"""How good a generator is, in numbers: set distances, coverage, smoothness, copies of originals."""
