@@ -50,6 +50,7 @@ from engine.messages import (
     PortraitOpened,
     StartPoint,
 )
+from engine.metrics.cli import measure
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
 from engine.training.cli import app as training_app
@@ -447,6 +448,7 @@ def open_files(
     raise typer.Exit(open_window(files or []))
 
 
+app.command()(measure)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 
 
