@@ -7,6 +7,7 @@ A run that the window starts has, beside what `engine.training.loop` writes, ``o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -180,11 +181,21 @@ def story_of(folder: Path, *, glance: bool = False) -> RunStory:
     path = folder / EVENTS_FILE
     if path.is_file():
         start = max(0, _size(path) - GLANCE_BYTES) if glance else 0
+        if start:
+            _take_beginning(path, story)
         for event in read_events(path, start)[0]:
             story.take(event)
     else:
         _tell_from_files(folder, story)
     return story
+
+
+def _take_beginning(path: Path, story: RunStory) -> None:
+    """The first thing that was told: how large the pictures are, and how many."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        first = from_json_line(file.readline(MAX_SMALL_BYTES).decode("utf-8", "replace"))
+        if isinstance(first, Started):
+            story.take(first)
 
 
 def read_events(path: Path, start: int) -> tuple[list[Event], int]:

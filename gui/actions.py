@@ -52,6 +52,7 @@ _PLANS = {
     "theme_system": _Plan("As the desktop", checkable=True),
     # Models
     "add_model": _Plan("Add model…", ("Ctrl+M",), "A StyleGAN2 file: .pkl, .pt, .pth, .safetensors"),
+    "train": _Plan("Train a model…", ("Ctrl+T",), "Teach a model your pictures: a folder, a goal, Start"),
     "swap": _Plan("Swap A and B", ("X",)),
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait

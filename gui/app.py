@@ -58,6 +58,7 @@ from gui.session import Session
 from gui.settings import FILE_NAME, Settings, save_quietly
 from gui.theme import ThemeChoice, apply_theme, theme_for
 from gui.thumbnails import Thumbnails
+from gui.training.flow import TrainingFlow
 from gui.viewer import Viewer
 from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
@@ -178,6 +179,10 @@ class Studio(QObject):
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
             self.exporter, messages, self.settings, version(),
         )
+        self.training = TrainingFlow(
+            self.window, collection, bridge, self.opener, parts.shelf.tray, messages, self.settings, self.places, self
+        )
+        self.window.actions_["train"].triggered.connect(self.training.open)
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -202,6 +207,7 @@ class Studio(QObject):
         self.session.replace_document((first,), 0, None, saved=True)
         self._show_hints()
         self.documents.offer_recovery()
+        self.training.begin()
         if files:
             self.opener.open_paths(list(files))
 
@@ -250,6 +256,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
+        self.training.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()
         save_quietly(self.settings)

@@ -20,7 +20,10 @@ QLabel { background: transparent; }
 QLabel[role="caption"], QLabel[role="muted"] { color: $muted; }
 QLabel[role="caption"] { font-size: 11px; }
 QLabel[role="heading"] { color: $muted; font-size: 11px; }
+QLabel[role="title"] { font-size: 17px; font-weight: 600; }
+QLabel[role="problem"] { color: $error; }
 QLabel:disabled { color: $disabled; }
+QFrame[role="line"] { background: $line; border: 0; }
 
 QMenuBar { background: $window; color: $muted; padding: 2px 4px; border: 0; }
 QMenuBar::item { background: transparent; padding: 5px 9px; border-radius: 4px; }

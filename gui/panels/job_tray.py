@@ -112,9 +112,14 @@ class JobTray(QWidget):
         card.pause_requested.connect(self._bridge.pause)
         card.resume_requested.connect(self._bridge.resume)
         card.cancel_requested.connect(self._bridge.cancel)
+        self.put(card)
+
+    def put(self, card: JobCard) -> None:
+        """Add a card, also one of work that is not the engine's; whoever made it hears its buttons."""
+        self.dismiss(card.job_id)
         card.dismiss_requested.connect(self.dismiss)
         card.installEventFilter(self)
-        self._cards[job_id] = card
+        self._cards[card.job_id] = card
         self._layout.addWidget(card)
         self.setVisible(True)
 

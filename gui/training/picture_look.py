@@ -15,7 +15,7 @@ from engine.errors import EngineError, printable
 from engine.picture_folder import picture_files
 
 SAMPLED = 48
-THUMBNAILS = 12
+THUMBNAILS = 48
 THUMBNAIL_PX = 128
 
 
@@ -74,8 +74,9 @@ def _look_at_arrays(folder: Path, arrays: list[Path]) -> FolderLook:
             return FolderLook(folder, problem=f"The file {printable(path.name, 100)} is not an array of pictures.")
         if pictures.ndim != 4 or pictures.dtype != np.uint8 or pictures.shape[3] != 3:
             return FolderLook(folder, problem=f"The file {printable(path.name, 100)} holds no RGB pictures.")
-        if len(pictures) and len(thumbnails) < THUMBNAILS:
-            thumbnails.append(_picture(np.ascontiguousarray(pictures[len(pictures) // 2])))
+        wanted = range(0, len(pictures), max(1, len(pictures) * len(arrays) // THUMBNAILS))
+        for index in wanted[: THUMBNAILS - len(thumbnails)]:
+            thumbnails.append(_picture(np.ascontiguousarray(pictures[index])))
         count, side = count + len(pictures), pictures.shape[1]
     return FolderLook(folder, count, (side, side), looked_at=len(thumbnails), thumbnails=tuple(thumbnails))
 
