@@ -36,6 +36,7 @@ _REASONS = {
     errno.EROFS: ("the drive is read-only", "Choose another drive."),
     errno.ENOENT: ("the folder or file is not there (any more)", "Check that the drive is connected."),
     errno.ENOTDIR: ("part of its path is a file, not a folder", "Choose another folder."),
+    errno.EEXIST: ("a file of that name is there", "Choose another name."),
     errno.EISDIR: ("a folder has that name", "Choose another name."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
     errno.EIO: ("the drive reports an error", "Save to another drive; this one may be failing."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import deque
@@ -169,7 +170,7 @@ def _follow(events: Iterator[Event], stop: threading.Event, retry_s: float, *, a
 
 def _wait(stop: threading.Event, retry_s: float, event: Paused) -> None:
     if stop.wait(retry_s):
-        raise StorageError(f"Stopped while paused: {event.reason}", "The last checkpoint was kept.")
+        raise StorageError(f"Stopped while paused: {event.reason}", "What was saved before was kept.")
 
 
 def _tell(event: Event) -> None:
@@ -183,7 +184,7 @@ def _tell(event: Event) -> None:
             share = event.images_seen / event.total_images
             typer.echo(
                 f"{event.images_seen:>10,} images {share:4.0%}  {event.images_per_s:6.1f}/s  "
-                f"{_duration(event.time_left_s)} left  generator {event.generator:.3f}  "
+                f"{_duration(event.time_left_s)} left  generator {_loss(event.generator)}  "
                 f"discriminator {event.discriminator:.3f}  sure {event.real_sign:.2f}"
                 + (f"  augment p {event.ada_p:.3f}" if event.ada_p else "")
             )
@@ -199,6 +200,11 @@ def _tell(event: Event) -> None:
             typer.echo(f"Wrote {event.model}, the snapshot of {event.best_images:,} images.")
         case Finished():
             typer.echo(f"Stopped at {event.images_seen:,} images; go on with --resume.")
+
+
+def _loss(value: float) -> str:
+    """NaN is no loss at all: the generator waits for a new discriminator."""
+    return "waits" if math.isnan(value) else f"{value:.3f}"
 
 
 def _duration(seconds: float) -> str:

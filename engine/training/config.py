@@ -101,6 +101,12 @@ class TrainingConfig:
                     raise JobError(f"The training setting {name} names {item!r:.40}; known are {options}.")
         if self.average_rampup is not None and not 0 < self.average_rampup <= 1:
             raise JobError(f"The training setting average_rampup is {self.average_rampup}; it is a share of 1.")
+        if self.warmup_images >= self.total_images:
+            raise JobError(
+                f"The generator would learn nothing: it waits for {self.warmup_images:,} images, "
+                f"and the run ends after {self.total_images:,}.",
+                "Choose more images, or a smaller warmup_images.",
+            )
 
     def to_json_text(self) -> str:
         return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, indent=1, allow_nan=False)

@@ -86,9 +86,11 @@ def _new_run(order: TrainingOrder, world: World, should_stop: Callable[[], bool]
     given = dict(order.settings or {})
     seed = _config({"seed": given.get("seed", 0)}).seed
     start = _start(order, seed)
-    config = _config({**_defaults(start), **given})
+    config = _config({**_defaults(start, _config(given).total_images), **given})
     dataset = _dataset(order, start.models, config, world)
     notices = list(start.notices)
+    if order.resume:
+        notices.insert(0, f"There is no run in {order.out.name:.100} to go on with yet; a new one begins.")
     if start.trained and start.new_discriminator:
         notices.append(
             f"The discriminator starts from nothing, as the model brings none; it learns alone for the first "
@@ -135,11 +137,11 @@ def _resumed_run(order: TrainingOrder, world: World, should_stop: Callable[[], b
     )
 
 
-def _defaults(start: Start) -> dict[str, Any]:
-    """What suits how the run begins."""
+def _defaults(start: Start, total_images: int) -> dict[str, Any]:
+    """What suits how the run begins, and how long it is."""
     if not start.trained:
         return {"average_rampup": FRESH_RAMPUP}
-    return {"warmup_images": WARMUP_IMAGES} if start.new_discriminator else {}
+    return {"warmup_images": min(WARMUP_IMAGES, total_images // 4)} if start.new_discriminator else {}
 
 
 def _config(given: Mapping[str, Any], base: TrainingConfig | None = None) -> TrainingConfig:

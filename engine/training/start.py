@@ -159,8 +159,17 @@ def _embedded(name: str) -> Path:
     path = folder / f"{Path(name).name}.safetensors"
     if path.is_file():
         return path
-    known = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors")))
+    known = ", ".join(sorted(file.stem for file in folder.glob("*.safetensors") if _makes_pictures(file)))
     raise JobError(f"There is no model file or run {name:.150}.", f"Models that come with Graft: {known}.")
+
+
+def _makes_pictures(path: Path) -> bool:
+    """Whether it is a generator, not one of the helper networks beside them."""
+    try:
+        load_network(path)
+    except ModelError:
+        return False
+    return True
 
 
 def _network(metadata: NetworkMetadata, tensors: Mapping[str, Tensor]) -> Network:

@@ -11,7 +11,10 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """A first signal asks the run to save and stop; a second one does what it always did."""
+    """A first signal asks the run to save and stop; a second one does what it always did.
+
+    Those that the process was started to ignore stay ignored: nohup means that the run outlives its terminal.
+    """
     stop = threading.Event()
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
     before: Mapping[int, Any] = {}
@@ -21,7 +24,8 @@ def stop_signals() -> Iterator[threading.Event]:
         signal.signal(number, before[number])
 
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, ask) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield stop
     finally:

@@ -38,6 +38,17 @@ def test_that_a_signal_asks_the_run_to_stop_and_the_next_one_ends_it(name: str) 
     assert signal.getsignal(number) == before
 
 
+def test_that_a_run_started_by_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_that_a_pause_is_told_once_and_waited_through(capsys: pytest.CaptureFixture[str]) -> None:
     full = Paused("the disk is full.", "Free some space.")
     events: Iterator[Event] = iter([full, full, full, Notice("on we go"), full, Finished("m", 8, 8, True)])
@@ -62,6 +73,7 @@ def test_that_events_read_as_sentences_or_as_json(capsys: pytest.CaptureFixture[
     events: list[Event] = [
         Started("run", 0, 100, 12, 64),
         Progress(50, 100, 1.25, 0.75, 0.5, 0.1, float("nan"), 0.125, 10.0, 5.0, 7200.0),
+        Progress(52, 100, float("nan"), 0.75, 0.5, 0.1, float("nan"), 0.0, 10.0, 5.0, 60.0),
         Measured(50, 0.5, "ours", 0.01, True),
         Finished("m", 60, 0, False),
     ]
@@ -70,12 +82,13 @@ def test_that_events_read_as_sentences_or_as_json(capsys: pytest.CaptureFixture[
         "Training in run, a new run: 12 pictures of 64 px.",
         "        50 images  50%    10.0/s  2 h 00 min left  generator 1.250  discriminator 0.750  sure 0.50"
         "  augment p 0.125",
+        "        52 images  52%    10.0/s  1 min left  generator waits  discriminator 0.750  sure 0.50",
         "KID 0.50000 at 50 images, the best so far; real against real 0.01000",
         "Stopped at 60 images; go on with --resume.",
     ]
     _follow(iter(events), threading.Event(), 1, as_json=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["event"] for line in lines] == ["Started", "Progress", "Measured", "Finished"]
+    assert [line["event"] for line in lines] == ["Started", "Progress", "Progress", "Measured", "Finished"]
 
 
 def test_that_a_run_without_pictures_is_wrong_usage() -> None:

@@ -58,6 +58,12 @@ def test_that_a_run_resumes_with_its_own_settings_and_those_given_anew(tmp_path:
     assert events[0].images_seen == 8  # type: ignore[union-attr]
 
 
+def test_that_resuming_where_nothing_is_begins_a_run_and_says_so(tmp_path: Path) -> None:
+    _, events = run_all(order(tmp_path, resume=True))
+    assert Notice("There is no run in run to go on with yet; a new one begins.") in events
+    assert isinstance(events[-1], Finished)
+
+
 def test_that_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
     run_all(order(tmp_path))
     assert said(order(tmp_path)) == "The folder run holds a run of 8 images already."
@@ -66,9 +72,20 @@ def test_that_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_that_a_fine_tune_brings_up_its_new_discriminator_first(tmp_path: Path) -> None:
     tiny_network().save(tmp_path / "model.safetensors")
     config, events = run_all(order(tmp_path, source=str(tmp_path / "model.safetensors")))
-    assert config.warmup_images == 2000
+    assert config.warmup_images == 2
     assert config.average_rampup is None
-    assert any("learns alone for the first 2,000 images" in e.text for e in events if isinstance(e, Notice))
+    assert any("learns alone for the first 2 images" in e.text for e in events if isinstance(e, Notice))
+    with open_run(
+        order(tmp_path, source=str(tmp_path / "model.safetensors"), out=tmp_path / "long", settings={"batch": 4}),
+        lambda: True,
+    ) as run:
+        assert run.trainer.config.warmup_images == 2000
+
+
+def test_that_a_generator_that_would_never_learn_is_refused(tmp_path: Path) -> None:
+    assert said(order(tmp_path, settings={**SHORT, "warmup_images": 8})) == (
+        "The generator would learn nothing: it waits for 8 images, and the run ends after 8."
+    )
 
 
 def test_that_a_run_can_go_on_from_another_runs_average_and_discriminator(tmp_path: Path) -> None:
@@ -124,10 +141,22 @@ def test_that_impossible_wishes_are_refused_in_words(tmp_path: Path, changes: di
     assert said(order(tmp_path, **changes)) == message
 
 
+def test_that_only_models_that_make_pictures_are_offered() -> None:
+    with pytest.raises(JobError) as caught:
+        start_from("nobody", seed=0)
+    assert "portrait" in caught.value.hint
+    assert "perceptual" not in caught.value.hint
+
+
 def test_that_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     with only_trainer_in(tmp_path / "run"):
         assert said(order(tmp_path)) == "Another process trains in run already."
     run_all(order(tmp_path))
+
+
+def test_that_a_file_in_the_runs_place_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    assert said(order(tmp_path)) == "Graft could not use the folder run: a file of that name is there."
 
 
 def test_that_a_folder_without_a_run_is_no_source(tmp_path: Path) -> None:
