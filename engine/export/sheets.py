@@ -28,14 +28,16 @@ def compose_sheet(
     *,
     title: str = "",
     cell_px: int = 0,
+    from_a_to_b: bool = True,
 ) -> NDArray[np.uint8]:
-    """Lay pictures out in a grid. The first column's head is in A's colour, the last one's in B's.
+    """Lay pictures out in a grid.
 
     Args:
         images: ``images[row][column]``, each ``[S, S, 3]``, red first.
         columns: Heads, one per column.
         rows: Labels left of the rows.
         cell_px: Edge of a picture on the sheet; 0 for at least 128 px and no less than its own.
+        from_a_to_b: The first column's head is in A's colour, the last one's in B's.
 
     Returns:
         ``[H, W, 3]`` uint8.
@@ -52,7 +54,7 @@ def compose_sheet(
     draw = ImageDraw.Draw(sheet)
     if title:
         draw.text((left, MARGIN_PX), title, INK, font)
-    colours = [A_COLOUR, *[MUTED] * (len(columns) - 2), B_COLOUR]
+    colours = [A_COLOUR, *[MUTED] * (len(columns) - 2), B_COLOUR] if from_a_to_b else [MUTED] * len(columns)
     for column, (head, colour) in enumerate(zip(columns, colours, strict=False)):
         centre = left + column * (edge + GAP_PX) + edge // 2
         draw.text((centre, top - size // 2), head, colour, font, anchor="ms")
