@@ -190,7 +190,7 @@ class _Measuring:
         )
 
     def _notices(self) -> list[str]:
-        notices = [text for data in (self._data, self._originals) if data is not None for text in data.report.notices]
+        notices = [text for data in (self._data, self._originals) if data is not None for text in _remarks(data)]
         if self._order.set_metrics:
             notices.append(
                 f"Sets are compared by Graft's own features ({self._tools.features.name}), not by Inception's: the "
@@ -341,6 +341,18 @@ def _opened(folder: Path | None, network: Network, tools: Tools) -> Dataset | No
             "Add pictures.",
         )
     return dataset
+
+
+def _remarks(data: Dataset) -> list[str]:
+    """What is to be said about a folder; which files are left out is said in our own words, there being no run."""
+    refused = data.report.refused
+    remarks = [text for text in data.report.notices if not (refused and "left out" in text)]
+    if refused:
+        remarks.append(
+            f"{len(refused)} of {len(refused) + len(data)} files cannot be used, for example {refused[0].name:.60}: "
+            f"{refused[0].reason}."
+        )
+    return remarks
 
 
 def _together(seen: Sequence[_Seen]) -> _Seen:

@@ -157,6 +157,9 @@ def test_that_copies_are_found_named_and_drawn(network: Network, tools: Tools, t
     assert (report.copies.originals, report.copies.samples.count, report.copies.real) == (12, 12, None)
     (checked,) = (event for event in told if isinstance(event, CopiesChecked))
     assert (checked.originals, checked.closest, checked.sheet) == (12, first.features, str(sheet))
+    notices = [event.text for event in told if isinstance(event, MeasureNotice)]
+    assert "1 of 13 files cannot be used, for example flat.png: it is one flat colour." in notices
+    assert not any("left out" in text for text in notices)
     with Image.open(sheet) as drawn:
         assert drawn.width > 3 * 2 * 128
 
