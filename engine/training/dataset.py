@@ -22,7 +22,8 @@ from engine.picture_folder import picture_files
 from engine.strict_json import parse_json_object
 from engine.training.dataset_check import FolderReport, Picture, Refusal, check_folder
 
-CACHE_VERSION = 1
+ARRAYS_VERSION, PICTURES_VERSION = 1, 2
+"""Of what is made of either; 2: colour profiles, 16 bits and transparency count."""
 ARRAY_FILE = "pictures.npy"
 REPORT_FILE = "report.json"
 
@@ -68,7 +69,7 @@ def open_dataset(source: Path, resolution: int, minimum: int, cache: Path) -> Da
     """
     arrays = _array_files(source)
     files = arrays or [source / name for name in picture_files(source)]
-    key = _key(source, files, resolution)
+    key = _key(source, files, resolution, ARRAYS_VERSION if arrays else PICTURES_VERSION)
     folder = cache / f"{key[:24]}-{resolution}"
     if not (folder / REPORT_FILE).is_file():
         _prepare(source, arrays, resolution, minimum, folder)
@@ -83,8 +84,8 @@ def _array_files(source: Path) -> list[Path]:
     return sorted(path for path in source.glob("*.npy") if path.is_file()) if source.is_dir() else []
 
 
-def _key(source: Path, files: list[Path], resolution: int) -> str:
-    digest = hashlib.sha256(f"{CACHE_VERSION} {resolution} {source.resolve()}".encode())
+def _key(source: Path, files: list[Path], resolution: int, version: int) -> str:
+    digest = hashlib.sha256(f"{version} {resolution} {source.resolve()}".encode())
     for path in files:
         status = path.stat()
         digest.update(f"\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}".encode(errors="surrogateescape"))

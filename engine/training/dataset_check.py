@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import JobError, printable
+from engine.inversion.colour import flattened, simplified, to_srgb
 from engine.picture_folder import picture_files
 
 Picture = NDArray[np.uint8]
@@ -68,7 +69,8 @@ def check_folder(folder: Path, resolution: int, on_picture: Callable[[Picture], 
     """Read every picture once.
 
     A picture is refused when it cannot be read, is smaller than the training size, is one flat colour, or repeats
-    another one pixel by pixel. Others are cropped to their middle square and made smaller.
+    another one pixel by pixel. Others are cropped to their middle square, made smaller, and brought to 8-bit sRGB
+    over mid grey, as portraits are.
 
     Args:
         resolution: Height and width to train at.
@@ -106,8 +108,10 @@ def _read(path: Path, resolution: int) -> tuple[Picture, tuple[int, int]]:
             if min(image.size) < resolution:
                 raise _RefusedError(f"it is {image.width}x{image.height} px, smaller than {resolution} px")
             size = image.size
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            picture = np.asarray(ImageOps.fit(upright, (resolution, resolution), Image.Resampling.BOX))
+            profile = image.info.get("icc_profile")
+            upright = simplified(ImageOps.exif_transpose(image), [])
+            small = ImageOps.fit(upright, (resolution, resolution), Image.Resampling.BOX)
+            picture = np.asarray(flattened(to_srgb(small, profile, []), small, []))
     except _RefusedError:
         raise
     # Pillow's decoders raise almost anything on damaged files; whatever it is, the file cannot be used.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 from training_fixtures import picture_folder, pictures
 
 from engine.errors import JobError
@@ -110,6 +110,37 @@ def test_that_transparent_and_palette_pictures_can_be_used(tmp_path: Path) -> No
     Image.fromarray(np.dstack([made[0], np.full((16, 16), 9, np.uint8)]), "RGBA").save(folder / "a.png")
     Image.fromarray(made[1]).convert("P").save(folder / "b.png")
     assert check(folder)[0].accepted == 2
+
+
+def test_that_grey_of_16_bits_keeps_its_steps(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    grey = pictures(1)[0][..., 0]
+    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "a.png")
+    _, found = check(folder)
+    np.testing.assert_array_equal(found[0], np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_that_what_is_transparent_becomes_mid_grey_whatever_its_colour(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    made, alpha = pictures(1)[0], np.full((16, 16), 255, np.uint8)
+    alpha[:4] = 0
+    Image.fromarray(np.dstack([made, alpha])).save(folder / "a.png")
+    _, found = check(folder)
+    np.testing.assert_array_equal(found[0][4:], made[4:])
+    assert (found[0][:4] == 128).all()
+
+
+def test_that_colours_are_read_by_the_pictures_profile(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = plain.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    swapped = swapped.replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    Image.fromarray(pictures(1)[0]).save(folder / "a.png", icc_profile=swapped)
+    _, found = check(folder)
+    np.testing.assert_allclose(found[0], pictures(1)[0][..., [1, 0, 2]], atol=3)
 
 
 def test_that_a_set_is_prepared_once_and_anew_when_a_file_changes(
