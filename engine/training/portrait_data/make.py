@@ -17,6 +17,7 @@ from engine.atomic import remove_leftovers, storage_error, write_atomic
 from engine.errors import JobError
 from engine.training.portrait_data.canvas import Canvas, Floats, Points
 from engine.training.portrait_data.faces import FRAMING, Face, load_london
+from engine.training.portrait_data.lines import lines
 from engine.training.portrait_data.morph import Portrait, draw_mix
 from engine.training.portrait_data.pencil import pencil
 from engine.training.portrait_data.recolour import recoloured
@@ -42,7 +43,7 @@ def _portrait(portrait: Portrait, rng: np.random.Generator, canvas: Canvas) -> t
 
 
 STYLES: Mapping[str, Painter] = MappingProxyType(
-    {"portrait": _portrait, "toon": toon, "woodblock": woodblock, "pencil": pencil}
+    {"portrait": _portrait, "toon": toon, "woodblock": woodblock, "pencil": pencil, "lines": lines}
 )
 """In this order: a style's random numbers follow from its place."""
 
