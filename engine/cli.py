@@ -25,6 +25,7 @@ from engine.cli_options import (
     Device,
     LatentFile,
     Level,
+    LookName,
     ModelA,
     ModelB,
     NoiseKind,
@@ -42,6 +43,8 @@ from engine.cli_values import changed_state, choose_face, face_from_options, par
 from engine.console import Progress, complain, note
 from engine.device import prepare_process
 from engine.errors import StorageError
+from engine.look import apply_look
+from engine.look_cli import list_looks
 from engine.messages import (
     InvertPortrait,
     LatentSpaceChoice,
@@ -210,6 +213,7 @@ def render(
     ] = None,
     model: ModelA = None,
     model_b: ModelB = None,
+    look: LookName = None,
     seed: Seed = None,
     latent: LatentFile = None,
     psi: Psi = None,
@@ -229,14 +233,15 @@ def render(
     """Render one picture, with its recipe inside.
 
     At full size, in float32. With a RECIPE, exactly that picture comes back: the same pixels on the same device.
-    Without one, the embedded pair is blended. Options change what the recipe or the pair says; with --model alone
-    nothing is blended.
+    Without one, the embedded pair is blended. A look is put on either; options change what it says then. With --model
+    alone nothing is blended.
 
     \b
     Examples:
       python main.py render --seed 7 --psi 0.7 --out seven.png
       python main.py render seven.png --out again.png
       python main.py render seven.png --alpha 0.3 --view blend --out softer.png
+      python main.py render --look "Half toon" --seed 7 --out half.png
       python main.py render --model ffhq.pkl --model-b toon.pkl --swap-resolution 32 --seed 3 -o three.tif
     """
     from engine.export.stills import still_suffix
@@ -252,7 +257,9 @@ def render(
         if found is not None:
             state = engine.state_of(found)
         else:
-            state = engine.default_state() if model is None else EditState()
+            state = engine.default_state() if model is None or look is not None else EditState()
+        if look is not None:
+            state = apply_look(engine.look(look), state)
         state = changed_state(
             state,
             model_a=None if model is None else engine.model(model),
@@ -449,6 +456,7 @@ def open_files(
 
 
 app.command()(measure)
+app.command("looks")(list_looks)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 
 

@@ -53,6 +53,11 @@ NoiseStrength = Annotated[
 ]
 NoiseSeed = Annotated[int | None, typer.Option(min=0, max=MAX_SEED, help="For --noise random.")]
 
+LookName = Annotated[
+    str | None,
+    typer.Option("--look", metavar="LOOK", help="Put on a look: its name (`looks` lists them) or its file."),
+]
+
 Which = Annotated[View | None, typer.Option("--view", help="Model A, the blend, or model B of the same latent.")]
 SizePx = Annotated[
     int | None, typer.Option("--size", min=1, metavar="PX", help="Write it smaller than the model's own.")

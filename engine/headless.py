@@ -22,6 +22,9 @@ from engine.job_handlers import JobHandlers
 from engine.job_table import Background, JobSteps
 from engine.latents import LatentStore
 from engine.library import MODEL_SUFFIXES, Library
+from engine.look import Look
+from engine.look_file import read_look, sample_looks
+from engine.look_shelf import find_look, missing_model, shelf_looks
 from engine.messages import Job, JobResult, LoadModel, ModelLoaded
 from engine.network import Network, load_network
 from engine.places import Places, user_places
@@ -97,6 +100,22 @@ class Headless:
     def default_state(self) -> EditState:
         """The embedded pair, as the window opens."""
         return EditState(model_a=self.library.find(DEFAULT_A).ref, model_b=self.library.find(DEFAULT_B).ref)
+
+    def look(self, text: str) -> Look:
+        """The look that a user means by a path, or by a name on the shelf. Its models are all here.
+
+        Raises:
+            RecipeError: there is none of that name, the file holds none, or (MissingModelError) a model is missing.
+            StorageError: the file cannot be read.
+        """
+        path = Path(text).expanduser()
+        if len(path.parts) > 1 or path.is_file():
+            (one,) = shelf_looks((), {path.stem: read_look(path)}, self.library.models())
+        else:
+            one = find_look(text, shelf_looks(self.library.looks(), sample_looks(), self.library.models()))
+        if one.missing:
+            raise missing_model(one)
+        return one.look
 
     def state_of(self, recipe: Recipe) -> EditState:
         """The state of a recipe, its latents put into the store."""

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from engine.look_file import sample_looks
 from engine.messages import Engine, EngineReady, Publish
 from engine.places import Places, user_places
 from engine.sample_portraits import register_sample_portraits
-from engine.state import Blend, EditState, SeedLatent
+from engine.state import Blend, EditState, ModelRef, SeedLatent, StoredLatent
 from engine.worker import Backend, EngineThread
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
@@ -111,6 +111,7 @@ class Studio(QObject):
         super().__init__()
         self._embedded_models = embedded_models
         self._problems: list[EngineError] = []
+        self._sample_portraits: dict[StoredLatent, ModelRef] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.places = self._usable(places)
         self.settings = Settings(self.places.config / FILE_NAME)
@@ -214,16 +215,19 @@ class Studio(QObject):
     def _fill_shelf(self) -> None:
         try:
             register_embedded(self.library, self._embedded_models)
-            register_sample_portraits(self.library, self.store)
+            self._sample_portraits = register_sample_portraits(self.library, self.store)
         except EngineError as error:
             self.messages.error(error)
         self.collection.refresh()
 
     def _first_state(self) -> EditState:
-        """A face that is already blended: the first pair, wearing the first look that is made for it."""
+        """A face that is already blended: the sample portrait in the first pair, or a seed, under the first look."""
         a, b = self.collection.first_pair()
         blend = TOONIFY.apply(Blend(alpha=FIRST_ALPHA))
         state = EditState(model_a=a, model_b=b, latent=SeedLatent(FIRST_SEED), blend=blend)
+        portrait = next((latent for latent, model in self._sample_portraits.items() if model == a), None)
+        if portrait is not None:
+            state = replace(state, latent=portrait, truncation_psi=1.0)
         looks = [one.look for one in self.collection.looks() if one.id is None and not one.missing]
         fitting = next((look for look in looks if (look.model_a, look.model_b) == (a, b)), None)
         return state if fitting is None else apply_look(fitting, state)
@@ -231,14 +235,17 @@ class Studio(QObject):
     def _show_hints(self) -> None:
         if self.settings.get("hints_seen", False) or self.session.state.model_b is None:
             return
-        controls = self.window.parts.controls
+        controls, looks = self.window.parts.controls, self.window.parts.shelf.looks
+        third = Hint(controls.latent.pad, "Seed pad: other faces")
+        if isinstance(self.session.state.latent, StoredLatent) and looks.items:  # which has no pad
+            third = Hint(looks, "Looks: one click each")
         self.hints = FirstHints(
             self.window,
             self.canvas,
             (
                 Hint(controls.blend.swap_resolution, "Swap resolution: structure from B up to here"),
                 Hint(controls.blend.alpha, "Alpha: how much of B"),
-                Hint(controls.latent.pad, "Seed pad: other faces"),
+                third,
             ),
         )
         self.session.state_changed.connect(self._hints_seen)

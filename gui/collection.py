@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, Signal
 from PySide6.QtGui import QImage
@@ -12,27 +11,12 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
 from engine.library import Library
 from engine.library_records import LatentRecord, LookRecord, ModelRecord
-from engine.look import Look, with_known_models
+from engine.look import Look
+from engine.look_shelf import ShelfLook, saved_key, shelf_looks
 from engine.state import EditState, ModelRef, StoredLatent
 
 FIRST_MODEL = "portrait"
 SECOND_MODEL = "toon"
-
-
-@dataclass(frozen=True, slots=True)
-class ShelfLook:
-    """A look on the shelf.
-
-    Attributes:
-        look: Its models are those of this library, where they are known.
-        missing: Models that it needs and that are not here.
-        id: Of the user's own, in the library; None for one that comes with Graft.
-    """
-
-    key: str
-    look: Look
-    missing: tuple[ModelRef, ...] = ()
-    id: int | None = None
 
 
 class Collection(QObject):
@@ -65,7 +49,7 @@ class Collection(QObject):
             records = sorted(self._library.models(), key=_shelf_order)
             self._models = {record.ref.sha256: record for record in records}
             self._latents = self._library.latents()
-            self._looks = self._shelf_looks(self._library.looks())
+            self._looks = shelf_looks(self._library.looks(), self._sample_looks, records)
             self._trashed_looks = self._library.trashed_looks()
         except EngineError as error:
             self.failed.emit(error)
@@ -145,7 +129,7 @@ class Collection(QObject):
         """Keep a look; None when it could not be written."""
         added: list[LookRecord] = []
         self._guarded_change(lambda: added.append(self._library.add_look(look, png_bytes(picture))))
-        return self.look(_saved_key(added[0].id)) if added else None
+        return self.look(saved_key(added[0].id)) if added else None
 
     def rename_look(self, look_id: int, name: str) -> None:
         self._guarded_change(lambda: self._library.rename_look(look_id, name))
@@ -155,22 +139,10 @@ class Collection(QObject):
 
     def restore_look(self, look_id: int) -> ShelfLook | None:
         self._guarded_change(lambda: self._library.restore_look(look_id))
-        return self.look(_saved_key(look_id))
+        return self.look(saved_key(look_id))
 
     def look_picture(self, look: ShelfLook) -> QImage | None:
         return None if look.id is None else _picture(self._library.look_thumbnail(look.id))
-
-    def _shelf_looks(self, records: tuple[LookRecord, ...]) -> tuple[ShelfLook, ...]:
-        own = [ShelfLook(_saved_key(record.id), record.look, id=record.id) for record in records]
-        samples = [ShelfLook(f"sample-{key}", look) for key, look in self._sample_looks.items()]
-        known = {sha256: record.ref for sha256, record in self._models.items()}
-        embedded = {record.ref.name: record.ref for record in self._models.values() if record.embedded}
-
-        def at_home(one: ShelfLook) -> ShelfLook:
-            look = with_known_models(one.look, known, embedded)
-            return replace(one, look=look, missing=tuple(ref for ref in look.models if ref.sha256 not in known))
-
-        return tuple(at_home(one) for one in (*own, *samples))
 
     # --- pictures of models ---------------------------------------------------------------------------------------
 
@@ -189,10 +161,6 @@ class Collection(QObject):
         except EngineError as error:
             self.failed.emit(error)
         self.refresh()
-
-
-def _saved_key(look_id: int) -> str:
-    return f"saved-{look_id}"
 
 
 def _shelf_order(record: ModelRecord) -> tuple[bool, bool, str]:

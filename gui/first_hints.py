@@ -42,13 +42,10 @@ class Ring(QWidget):
             self.hide()
             return
         room = _ROOM_PX + _DOT_PX // 2
-        corner = self._control.mapTo(window, QPoint(0, 0))
-        self.setGeometry(
-            corner.x() - room - _SIDE_PX,
-            corner.y() - room,
-            self._control.width() + 2 * (room + _SIDE_PX),
-            self._control.height() + 2 * room,
-        )
+        sides = room + _SIDE_PX
+        box = self._control.rect().translated(self._control.mapTo(window, QPoint(0, 0)))
+        # At the window's edge the number would be cut in two: there the ring is narrower.
+        self.setGeometry(box.adjusted(-min(sides, box.left()), -room, sides, room))
         self.show()
         self.raise_()
 

@@ -16,10 +16,11 @@ from engine.atomic import storage_error
 from engine.errors import EngineError, RecipeFormatError, printable
 from engine.look import MAX_NAME_CHARS, Look, apply_look, look_of
 from engine.look_file import LOOK_SUFFIX, file_name, read_look, write_look
+from engine.look_shelf import ShelfLook, lacks_embedded, missing_model, needs
 from engine.messages import Frame
 from engine.state import EditState, View
 from gui.actions import Actions
-from gui.collection import Collection, ShelfLook
+from gui.collection import Collection
 from gui.messages import Choice, Messages
 from gui.opening import Opener
 from gui.pixels import to_thumbnail
@@ -115,7 +116,7 @@ class LookFlow(QObject):
 
     def _item(self, one: ShelfLook, picture: QImage | None) -> ShelfItem:
         usable = not one.missing
-        tip = f"{one.look.name}: {_models(one.look)}" if usable else _needs(one)
+        tip = f"{one.look.name}: {_models(one.look)}" if usable else needs(one)
         shown = picture or self._collection.look_picture(one)
         return ShelfItem(one.key, one.look.name, "", shown, "", tip, self._shares(one.look), usable)
 
@@ -133,10 +134,11 @@ class LookFlow(QObject):
         self._soon.start()
 
     def _select(self, state: EditState) -> None:
-        """Mark the look that the picture wears, if it is one of them."""
+        """Mark the look that the picture wears, if it is one of them; of several alike, the one that was picked."""
         looks = self._collection.looks()
-        worn = next((one.key for one in looks if not one.missing and apply_look(one.look, state) == state), None)
-        self._shelf.select(worn)
+        worn = [one.key for one in looks if not one.missing and apply_look(one.look, state) == state]
+        if self._shelf.selected_key not in worn:
+            self._shelf.select(worn[0] if worn else None)
 
     @Slot()
     def _want_pictures(self) -> None:
@@ -173,18 +175,18 @@ class LookFlow(QObject):
             return
         if keep_models or not one.missing:
             self._put_on(one.look, keep_models=keep_models)
+            self._select(self._session.state)
         else:
-            self._explain(one)
-        self._select(self._session.state)
+            self._explain(one)  # and leave the mark there: the arrow keys go on from it
 
     def _put_on(self, look: Look, *, keep_models: bool = False) -> None:
         changed = apply_look(look, self._session.state, keep_models=keep_models)
         self._session.insert(changed, f"look {look.name}")
 
     def _explain(self, one: ShelfLook) -> None:
-        ref = one.missing[0]
-        if ref.name in one.look.embedded:
-            self._messages.warn(_needs(one), "It is one of the models that come with Graft, and this copy lacks it.")
+        if lacks_embedded(one):
+            error = missing_model(one)
+            self._messages.warn(error.user_message, error.hint)
         else:
             state = apply_look(one.look, self._session.state)
             self._opener.when_models_are_here(state, lambda _: self._put_on(one.look))
@@ -345,12 +347,6 @@ class LookFlow(QObject):
 def _models(look: Look) -> str:
     names = [printable(ref.name, 40) for ref in look.models]
     return " x ".join(names) if names else "the model that is there"
-
-
-def _needs(one: ShelfLook) -> str:
-    names = " and ".join(f"“{printable(ref.name, 40)}”" for ref in one.missing)
-    models, are = ("models", "are") if len(one.missing) > 1 else ("model", "is")
-    return f"{printable(one.look.name, 60)} needs the {models} {names}, which {are} not here."
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -81,7 +81,7 @@ def blend_caption(state: EditState) -> str:
     if blend.alpha == 0.0:
         return "Blend, all from A"
     if blend.curve is not None:
-        return "Blend, by your own curve"
+        return "Blend, by a drawn curve"
     return f"Blend, structure from {blend.low.value.upper()} up to {blend.swap_resolution} px"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, Qt, Slot
-from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 WIDTH_PX = 260
 _GAP_PX = 6
@@ -34,9 +34,14 @@ class NameField(QDialog):
         label.setProperty("role", "caption")
         hint = QLabel("Enter keeps it, Esc leaves")
         hint.setProperty("role", "caption")
-        layout = QVBoxLayout(self)
+        card = QFrame()
+        card.setProperty("role", "card")
+        layout = QVBoxLayout(card)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setSpacing(6)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(card)
         for widget in (label, self.field, hint):
             layout.addWidget(widget)
         self.setFixedWidth(WIDTH_PX)

@@ -106,7 +106,7 @@ class GridDelegate(_ShelfDelegate):
         paint_thumb(painter, rect, item.thumbnail, radius=4)
         if not item.is_usable:
             paint_icon(painter, _middle(rect, 16), "unlink", QColor(theme.text))
-        paint_shares(painter, rect, item.shares)
+        paint_shares(painter, rect.adjusted(2, 2, -2, -2) if is_selected else rect, item.shares)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if is_selected:
             painter.setPen(QPen(QColor(theme.focus), 2))

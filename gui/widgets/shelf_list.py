@@ -28,6 +28,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -221,6 +222,13 @@ class ShelfList(QListView):
         return QSize(120, self.content_height() + 2)
 
     # --- the hand --------------------------------------------------------------------------------------------------
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the keyboard, and nothing more: Qt would make the first item the current one, that is, pick it."""
+        selected = self.selected_key
+        self._silently(lambda: super(ShelfList, self).focusInEvent(event))
+        if selected is None:
+            self.select(None)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from drawn_faces import draw_face
-from hand import Show, click, hover, key
+from hand import Show, click, hover, key, press, release
 from looking import color_at, colors_in, image_of, is_near
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
-from PySide6.QtGui import QColor, QContextMenuEvent, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtGui import QColor, QContextMenuEvent, QDrag, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -179,3 +179,79 @@ def test_that_the_selected_thumbnail_wears_a_ring(grid: ShelfList) -> None:
     assert DARK.focus not in colors_in(image_of(grid), rect_of(grid, 1))
     grid.select("1")
     assert DARK.focus in colors_in(image_of(grid), rect_of(grid, 1))
+
+
+# --- looks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(show: Show, tmp_path: Path) -> ShelfList:
+    made = ShelfList(ShelfMode.GRID, "Looks you keep")
+    made.set_draggable(lambda key: tmp_path / f"{key}.look.json")
+    shares = (0.0, 0.0, 1.0, 1.0)
+    made.set_items(
+        (
+            ShelfItem("ink", "Ink", thumbnail=draw_face(1, 64), shares=shares),
+            ShelfItem("gone", "Gone", thumbnail=draw_face(1, 64), shares=shares, is_usable=False),
+        )
+    )
+    return show(made, 188, made.height())
+
+
+def test_that_what_can_be_dragged_is_picked_when_it_is_let_go(looks: ShelfList) -> None:
+    picked: list[str] = []
+    looks.picked.connect(picked.append)
+    place = rect_of(looks, 0).center()
+    press(looks.viewport(), place)
+    assert picked == []
+    release(looks.viewport(), place)
+    assert picked == ["ink"]
+
+
+def test_that_a_drag_takes_the_file_and_picks_nothing(looks: ShelfList, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[list[QUrl]] = []
+    picked: list[str] = []
+    looks.picked.connect(picked.append)
+    monkeypatch.setattr(QDrag, "exec", lambda drag, *_: taken.append(drag.mimeData().urls()))
+    press(looks.viewport(), rect_of(looks, 0).center())
+    looks.startDrag(Qt.DropAction.CopyAction)
+    release(looks.viewport(), QPointF(5, 5))
+    ((url,),) = taken
+    assert url.fileName() == "ink.look.json"
+    assert picked == []
+    assert looks.selected_key is None
+
+
+def test_that_f2_asks_for_another_name(looks: ShelfList) -> None:
+    asked: list[str] = []
+    looks.rename_requested.connect(asked.append)
+    looks.select("ink")
+    key(looks, Qt.Key.Key_F2)
+    assert asked == ["ink"]
+
+
+def test_that_the_line_at_the_foot_goes_from_a_to_b(looks: ShelfList) -> None:
+    image = image_of(looks.viewport())
+    cell = rect_of(looks, 0)
+    edge = cell.height() - 5
+    foot = cell.top() + edge - 2
+    assert is_near(color_at(image, (cell.left() + 0.12 * edge, foot)), DARK.a, 30)
+    assert is_near(color_at(image, (cell.left() + 0.88 * edge, foot)), DARK.b, 30)
+
+
+def test_that_what_cannot_be_used_is_fainter(looks: ShelfList) -> None:
+    image = image_of(looks.viewport())
+    alphas = [color_at(image, rect_of(looks, row).topLeft() + QPointF(12, 8)).alpha() for row in (0, 1)]
+    assert alphas[1] < alphas[0] == 255
+
+
+@pytest.mark.parametrize("reason", [Qt.FocusReason.TabFocusReason, Qt.FocusReason.MouseFocusReason])
+def test_that_taking_the_keyboard_picks_nothing(looks: ShelfList, reason: Qt.FocusReason) -> None:
+    picked: list[str] = []
+    looks.clearFocus()
+    looks.picked.connect(picked.append)
+    looks.setFocus(reason)
+    assert looks.hasFocus()
+    assert (picked, looks.selected_key) == ([], None)
+    key(looks, Qt.Key.Key_Right)
+    assert picked == ["ink"]

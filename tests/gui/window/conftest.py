@@ -22,7 +22,13 @@ def make_desk(qtbot: QtBot, tmp_path: Path) -> Iterator[MakeDesk]:
     """Opens windows; a second one on the same folder is the next start of the program."""
     studios: list[Studio] = []
 
-    def make(*, home: str = "home", models: tuple[str, ...] = ("portrait", "toon"), **script: object) -> Desk:
+    def make(
+        *,
+        home: str = "home",
+        models: tuple[str, ...] = ("portrait", "toon"),
+        looks: Path | None = None,
+        **script: object,
+    ) -> Desk:
         root = tmp_path / home
         nothing = tmp_path / "nothing"
         nothing.mkdir(exist_ok=True)
@@ -33,7 +39,7 @@ def make_desk(qtbot: QtBot, tmp_path: Path) -> Iterator[MakeDesk]:
             return engines[-1]
 
         places = Places(root / "config", root / "data", root / "cache")
-        studio = Studio(places, make_engine, embedded_models=nothing)
+        studio = Studio(places, make_engine, embedded_models=nothing, sample_looks_folder=looks or nothing)
         qtbot.addWidget(studio.window)
         studios.append(studio)
         refs = {}
