@@ -43,6 +43,7 @@ from engine.cli_values import changed_state, choose_face, face_from_options, par
 from engine.console import Progress, complain, note
 from engine.device import prepare_process
 from engine.errors import StorageError
+from engine.line_cli import sketch
 from engine.look import apply_look
 from engine.look_cli import list_looks
 from engine.messages import (
@@ -457,6 +458,7 @@ def open_files(
 
 app.command()(measure)
 app.command("looks")(list_looks)
+app.command()(sketch)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 
 

@@ -23,9 +23,11 @@ from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
 from engine.job_table import Background, JobSteps, Step
 from engine.messages import (
     BlendSaved,
+    DrawLines,
     ExportStill,
     InvertPortrait,
     Job,
+    LinesDrawn,
     LoadModel,
     MakeThumbnail,
     ModelLoaded,
@@ -95,6 +97,8 @@ class JobHandlers:
                 return self._make_thumbnail(job)
             case SaveBlend():
                 return self._save_blend(job)
+            case DrawLines():
+                return self._draw_lines(job)
 
     def _load_model(self, job: LoadModel) -> JobSteps:
         opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
@@ -209,6 +213,16 @@ class JobHandlers:
             lambda: self._save_network(blended, job.path), f"Writing {job.path.name}", may_be_left=False
         )
         return BlendSaved(job.path, model)
+
+    def _draw_lines(self, job: DrawLines) -> JobSteps:
+        from engine.export.stills import still_suffix
+        from engine.line_drawing import draw_portrait, write_drawing
+
+        still_suffix(job.path)
+        drawing = yield Background(lambda: draw_portrait(job.portrait, job.face), f"Drawing {job.portrait.name}")
+        yield Background(lambda: write_drawing(job.path, drawing), f"Writing {job.path.name}", may_be_left=False)
+        height, width = drawing.lines.shape
+        return LinesDrawn(job.path, (width, height), drawing.notes)
 
     def _save_network(self, network: Network, path: Path) -> ModelRef:
         network.save(path)

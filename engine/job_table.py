@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from engine.errors import EngineError, JobError, RenderCancelled
 from engine.failures import as_engine_error
 from engine.messages import (
+    DrawLines,
     ExportStill,
     InvertPortrait,
     Job,
@@ -47,6 +48,7 @@ _DOING = {
     ExportStill: "exporting a still",
     MakeThumbnail: "drawing a thumbnail",
     SaveBlend: "saving a blended model",
+    DrawLines: "drawing a photo in lines",
 }
 
 
@@ -63,7 +65,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """A call that blocks, for a background thread: disk, decoding, child processes. It must not run a network.
+    """A call that blocks, for a background thread: disk, decoding, child processes. It must not run a network,
+    but for the small helpers that look at photos on the CPU.
 
     Attributes:
         text: What is happening, in words.

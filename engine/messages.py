@@ -171,7 +171,22 @@ class SaveBlend:
     path: Path
 
 
-Job: TypeAlias = LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend
+@dataclass(frozen=True, slots=True)
+class DrawLines:
+    """Draw the face in a photo in lines and write the drawing. Result: `LinesDrawn`.
+
+    Attributes:
+        portrait: The photo.
+        path: Where the drawing goes; its suffix chooses the format, as for `ExportStill`.
+        face: Where the face is in the upright photo; None looks for it.
+    """
+
+    portrait: Path
+    path: Path
+    face: FacePoints | None = None
+
+
+Job: TypeAlias = LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend | DrawLines
 
 
 # --- results ------------------------------------------------------------------------------------------------------
@@ -243,8 +258,15 @@ class BlendSaved:
     model: ModelRef
 
 
+@dataclass(frozen=True, slots=True)
+class LinesDrawn:
+    path: Path
+    size_px: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
 JobResult: TypeAlias = (
-    ModelLoaded | PortraitOpened | PortraitInverted | StillExported | ThumbnailMade | BlendSaved
+    ModelLoaded | PortraitOpened | PortraitInverted | StillExported | ThumbnailMade | BlendSaved | LinesDrawn
 )
 
 

@@ -57,6 +57,7 @@ _PLANS = {
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait
     "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Find a photo's face in model A"),
+    "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export
     "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),
     # Help

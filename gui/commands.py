@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from engine.errors import EngineError, MissingModelError
 from engine.library_records import LatentRecord
-from engine.messages import JobFinished, SaveBlend
+from engine.messages import DrawLines, JobFinished, LinesDrawn, SaveBlend
 from engine.places import resources_folder
 from engine.sample_portraits import sample_name, sample_photos
 from engine.session_file import SESSION_SUFFIX
@@ -22,7 +22,7 @@ from gui.canvas import CanvasMode
 from gui.collection import Collection
 from gui.documents import Documents
 from gui.engine_bridge import EngineBridge
-from gui.export_dialog import ExportDialog, Exporter, view_of_mode
+from gui.export_dialog import FORMATS, OTHER_SPELLINGS, ExportDialog, Exporter, view_of_mode
 from gui.file_kind import MODEL_SUFFIXES, PICTURE_SUFFIXES
 from gui.help_dialogs import About, KeyList, Palette
 from gui.main_window import MainWindow
@@ -108,6 +108,7 @@ class Commands(QObject):
             "next_part": window.focus_next_part, "reset_layout": self.reset_layout,
             "add_model": self.add_model, "swap": window.parts.controls.blend.swap_models,
             "save_blend": self.save_blend, "open_portrait": self.open_portrait, "export": self.export,
+            "save_lines": self.save_lines,
             "palette": self.show_palette, "keys": self.show_keys, "about": self.show_about,
         }
         for name, run in what.items():
@@ -276,6 +277,31 @@ class Commands(QObject):
         if name:
             self._settings.set_folder("portraits", Path(name).parent)
             self._portraits.open(Path(name))
+
+    @Slot()
+    def save_lines(self) -> None:
+        """Draw the portrait that is being aligned, or a photo that is asked for, in lines."""
+        portrait, face = self._portraits.aligned or (None, None)
+        if portrait is None:
+            folder = str(self._settings.folder("portraits"))
+            name, _ = QFileDialog.getOpenFileName(self._window, "Which photo?", folder, PICTURES_FILTER)
+            if not name:
+                return
+            portrait = Path(name)
+            self._settings.set_folder("portraits", portrait.parent)
+        start = self._settings.folder("export") / f"{portrait.stem}-lines.png"
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, "Save as line drawing", str(start), file_filter("Pictures", (*FORMATS, *OTHER_SPELLINGS))
+        )
+        if name:
+            path = Path(name) if Path(name).suffix else Path(name + ".png")
+            self._bridge.submit(DrawLines(portrait, path, face), self._lines_drawn)
+
+    def _lines_drawn(self, event: JobFinished) -> None:
+        if event.error is not None:
+            self._messages.error(event.error)
+        elif isinstance(event.result, LinesDrawn):
+            self._messages.say(f"Saved the line drawing {event.result.path.name:.60}.", " ".join(event.result.notes))
 
     @Slot()
     def export(self) -> None:

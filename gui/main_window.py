@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
             "&Models": ("add_model", "train", None, "swap", "save_blend"),
-            "&Portrait": ("open_portrait", self.samples_menu),
+            "&Portrait": ("open_portrait", self.samples_menu, None, "save_lines"),
             "E&xport": ("export", "copy"),
             "&Help": ("palette", "keys", None, "about"),
         }

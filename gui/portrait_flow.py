@@ -92,6 +92,11 @@ class PortraitFlow(QObject):
     def is_aligning(self) -> bool:
         return self._portrait is not None
 
+    @property
+    def aligned(self) -> tuple[Path, FacePoints] | None:
+        """The portrait that is being aligned, and where its handles are."""
+        return None if self._portrait is None or self._points is None else (self._portrait.path, self._points)
+
     @Slot(object)
     def open(self, path: Path) -> None:
         """Read a portrait and show it for aligning. A newer one replaces one that is still being read."""

@@ -8,6 +8,7 @@ distances, which the crops hardly feel.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,6 +78,22 @@ def find_faces(image: NDArray[np.uint8]) -> tuple[FacePoints, ...]:
             break
     back = np.array([width / fine.shape[1], height / fine.shape[0]])
     return tuple(_face_points(face.eyes * back) for face in _distinct(found))
+
+
+def boxes_by_tilt(image: NDArray[np.uint8]) -> Iterator[list[Points]]:
+    """For each tilt of the picture in turn, where the eyes of every box are at average proportions.
+
+    Args:
+        image: The upright picture, ``[H, W, 3]`` uint8 RGB.
+
+    Yields:
+        Eyes ``[2, 2]`` in pixels of `image`, left one first: off by a tenth of their distance, and by 15 degrees.
+    """
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    small = _resized(grey, SEARCH_PX / max(grey.shape))
+    enlarge = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
+    for tilt in TILTS_DEG:
+        yield [box.eyes * enlarge for box in _boxes(small, tilt)[:MAX_FACES]]
 
 
 def _resized(grey: Grey, scale: float) -> Grey:

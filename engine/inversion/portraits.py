@@ -21,10 +21,11 @@ from engine.errors import UnreadableImageError, printable
 from engine.framing import FacePoints, Framing
 from engine.inversion.align import align_face
 from engine.inversion.decode import MAX_WORKING_PIXELS, Picture
-from engine.inversion.faces import find_faces
+from engine.inversion.landmarks import locate_faces
 from engine.messages import Pixels, PortraitOpened
 
 PREVIEW_PX = 1600
+UNSURE = "This face is hard to make out; its eyes and mouth are a guess."
 MAX_DECODE_S = 60.0
 MAX_HEADER_BYTES = 65536
 MAX_NAME_CHARS = 80
@@ -45,13 +46,15 @@ def open_portrait(path: Path) -> PortraitOpened:
     picture = read_portrait(path)
     height, width, _ = picture.pixels.shape
     preview, scale = _preview(picture.pixels)
+    faces = locate_faces(picture.pixels)
+    unsure = bool(faces) and not faces[0].certain
     return PortraitOpened(
         path=path,
         preview=preview,
         scale=scale,
         size_px=(width, height),
-        faces=find_faces(picture.pixels),
-        notes=picture.notes,
+        faces=tuple(face.points for face in faces),
+        notes=(*picture.notes, *([UNSURE] if unsure else [])),
     )
 
 

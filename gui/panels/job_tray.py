@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from engine.errors import printable
 from engine.messages import (
+    DrawLines,
     ExportStill,
     InvertPortrait,
     Job,
@@ -51,6 +52,8 @@ def job_title(job: Job) -> str:
             return f"Exporting {printable(path.name, 60)}"
         case SaveBlend(path=path):
             return f"Saving {printable(path.name, 60)}"
+        case DrawLines(portrait=path):
+            return f"Drawing {printable(path.name, 60)}"
         case _:
             return ""
 
