@@ -1,0 +1,220 @@
+"""Faces with their landmarks: boxes from the Haar cascades, the rest from the landmark network when it is there.
+
+The network looks at every box twice, the second time in the frame that the first look suggests, and each time at the
+picture and at its mirror image. What it expects of its own error decides whether a face counts as certain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ModelError
+from engine.framing import FacePoints
+from engine.inversion.faces import Points, boxes_by_tilt, find_faces
+from engine.places import embedded_models_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.nets.landmarks import LandmarkNet
+
+LANDMARKS_FILE = "landmarks.safetensors"
+KIND = "landmarks"
+Rgb: TypeAlias = NDArray[np.uint8]
+
+LOOKS = 2
+LIKELY_FACE = 0.5
+CERTAIN_SPREAD = 0.035
+"""Expected error of the worse pupil, in eye distances, above which a face is a guess."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocatedFace:
+    """Attributes:
+    points: Pupils and mouth centre, in pixels of the picture.
+    landmarks: ``[P, 2]``, see `engine.nets.landmarks.LANDMARKS`; None when no network looked.
+    spread: By how much the worse pupil is expected to be off, in eye distances; None when no network looked.
+    certain: Whether the points can be relied upon.
+    """
+
+    points: FacePoints
+    landmarks: Points | None = None
+    spread: float | None = None
+    certain: bool = True
+
+
+def locate_faces(image: Rgb, folder: Path | None = None) -> tuple[LocatedFace, ...]:
+    """Faces that look at the camera, the largest first; empty when there are none.
+
+    Without the network's file, or with a damaged one, what the cascades alone find. Torch is imported here, and only
+    when the file is there.
+
+    Args:
+        image: The upright picture, ``[H, W, 3]`` uint8 RGB.
+        folder: Where ``landmarks.safetensors`` is, if not with the embedded models.
+    """
+    finder = open_finder(folder)
+    if finder is None:
+        return tuple(LocatedFace(points) for points in find_faces(image))
+    return finder.locate(image)
+
+
+def open_finder(folder: Path | None = None) -> LandmarkFinder | None:
+    """The network that ships with Graft; None when its file is missing or cannot be used."""
+    path = (folder or embedded_models_folder()) / LANDMARKS_FILE
+    if not path.is_file():
+        return None
+    try:
+        return load_finder(path)
+    except ModelError:
+        return None
+
+
+def load_finder(path: Path) -> LandmarkFinder:
+    """Read the network strictly.
+
+    Raises:
+        ModelError: it is damaged, of another kind, or made by a newer Graft.
+    """
+    from engine.errors import CorruptModelError, UnsupportedModelError
+    from engine.helper_file import load_helper
+    from engine.nets.landmarks import FRAME_PX, LANDMARKS, LandmarkNet
+
+    card, tensors = load_helper(path, KIND)
+    if card.points != LANDMARKS or card.input_px != FRAME_PX:
+        raise UnsupportedModelError(f"{path.name:.80} finds other landmarks than this Graft knows.", "Update Graft.")
+    try:
+        return LandmarkFinder(LandmarkNet.from_tensors(tensors))
+    except (RuntimeError, KeyError, ValueError):
+        raise CorruptModelError(f"The weights in {path.name:.80} are not those of a landmark network.") from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """Attributes:
+    landmarks: ``[P, 2]``, pixels of the picture.
+    spread: Of the worse pupil, in eye distances.
+    face: Probability that there is one.
+    """
+
+    landmarks: Points
+    spread: float
+    face: float
+
+    @property
+    def eyes(self) -> Points:
+        return self.landmarks[:2]
+
+
+class LandmarkFinder:
+    """Made by `load_finder`."""
+
+    def __init__(self, net: LandmarkNet) -> None:
+        self._net = net
+
+    def locate(self, image: Rgb) -> tuple[LocatedFace, ...]:
+        """See `locate_faces`."""
+        seen: list[_Seen] = []
+        for boxes in boxes_by_tilt(image):
+            seen += [self.look(image, eyes) for eyes in boxes]
+            if any(face.face > LIKELY_FACE for face in seen):
+                break
+        return tuple(_located(face) for face in _distinct(seen))
+
+    def look(self, image: Rgb, eyes: Points) -> _Seen:
+        """Find the landmarks of one face.
+
+        Args:
+            image: ``[H, W, 3]`` uint8 RGB.
+            eyes: Roughly where the pupils are, ``[2, 2]``, left one first.
+        """
+        for _ in range(LOOKS):
+            seen = self._look_once(image, eyes)
+            eyes = seen.eyes
+        return seen
+
+    def _look_once(self, image: Rgb, eyes: Points) -> _Seen:
+        import torch
+
+        from engine.nets.landmarks import FRAME_EYE_DISTANCE, MIRRORED, PUPILS
+
+        frame, back = framed(image, eyes)
+        both = np.stack([frame, frame[:, ::-1]]).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        with torch.inference_mode(False), torch.no_grad():
+            looked = self._net(torch.from_numpy(np.ascontiguousarray(both)))
+        points, log_spread = _numbers(looked.points), _numbers(looked.log_spread)
+        mirrored = points[1][list(MIRRORED)] * np.array([-1.0, 1.0]) + np.array([frame.shape[1] - 1.0, 0.0])
+        middle = (points[0] + mirrored) / 2
+        # Two looks that disagree are no better than their distance.
+        apart = np.linalg.norm(points[0] - mirrored, axis=1)[list(PUPILS)] / 2 / FRAME_EYE_DISTANCE
+        spreads = np.exp(log_spread)[:, list(PUPILS)].mean(axis=0)
+        face = 1 / (1 + np.exp(-float(_numbers(looked.face).mean())))
+        return _Seen(middle @ back[:, :2].T + back[:, 2], float(np.maximum(spreads, apart).max()), face)
+
+
+def framed(image: Rgb, eyes: Points) -> tuple[Rgb, Points]:
+    """The network's frame around a face, ``[128, 128, 3]``, and the affine from it to the picture, ``[2, 3]``."""
+    from engine.nets.landmarks import FRAME_EYE_DISTANCE, FRAME_EYES, FRAME_PX
+
+    across = eyes[1] - eyes[0]
+    distance = max(float(np.hypot(*across)), 1.0)
+    cos, sin = across / FRAME_EYE_DISTANCE if distance > 1.0 else np.array([1 / FRAME_EYE_DISTANCE, 0.0])
+    linear = np.array([[cos, -sin], [sin, cos]])
+    back = np.column_stack([linear, eyes[0] - linear @ np.array(FRAME_EYES[0])])
+    corners = np.array([[0, 0], [FRAME_PX, 0], [0, FRAME_PX], [FRAME_PX, FRAME_PX]]) @ linear.T + back[:, 2]
+    height, width = image.shape[:2]
+    low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, (width, height)).astype(int)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    shrink = distance / FRAME_EYE_DISTANCE
+    inner = np.column_stack([linear, back[:, 2] - low])
+    if shrink > 1:  # averaged down first: a plain warp would skip pixels
+        size = (max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink)))
+        scale = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        inner = inner * scale[:, None]
+        inner[:, 2] += scale / 2 - 0.5  # the middles of pixels, not their corners, are whole numbers
+    frame = cv2.warpAffine(
+        part,
+        inner,
+        (FRAME_PX, FRAME_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(frame, np.uint8), back
+
+
+def _distinct(seen: list[_Seen]) -> list[_Seen]:
+    """Each face once, the largest first. Boxes that are hardly faces count only when there is nothing better."""
+    kept: list[_Seen] = []
+    for face in sorted(seen, key=lambda face: face.face, reverse=True):
+        if face.face <= LIKELY_FACE and kept:
+            break
+        middle = face.eyes.mean(axis=0)
+        if all(np.hypot(*(middle - other.eyes.mean(axis=0))) > _eye_distance(other) for other in kept):
+            kept.append(face)
+    return sorted(kept, key=_eye_distance, reverse=True)
+
+
+def _eye_distance(seen: _Seen) -> float:
+    return float(np.hypot(*(seen.eyes[1] - seen.eyes[0])))
+
+
+def _located(seen: _Seen) -> LocatedFace:
+    from engine.nets.landmarks import MOUTH_CORNERS
+
+    left, right = seen.eyes.tolist()
+    mouth = seen.landmarks[list(MOUTH_CORNERS)].mean(axis=0).tolist()
+    certain = seen.face > LIKELY_FACE and seen.spread < CERTAIN_SPREAD
+    points = FacePoints((left[0], left[1]), (right[0], right[1]), (mouth[0], mouth[1]))
+    return LocatedFace(points, seen.landmarks, seen.spread, certain)
+
+
+def _numbers(tensor: Tensor) -> NDArray[np.float64]:
+    return np.asarray(tensor.double().numpy())
