@@ -64,6 +64,7 @@ class SetupPage(QWidget):
         self._runs: tuple[RunGlance, ...] = ()
         self._last_source = ""
         self._is_own_name = False
+        self._is_own_choice = False
         self._looker = FolderLooker(self)
         self.pictures = FolderDrop(QUESTION)
         self.pictures.setToolTip("The pictures to learn from: PNG, JPEG, WebP, BMP or TIFF, also in folders within")
@@ -156,8 +157,8 @@ class SetupPage(QWidget):
         self.source.activated.connect(self._source_picked)
         self.goal.picked.connect(self._goal_picked)
         self.name.textEdited.connect(self._name_typed)
-        self.images.value_changed.connect(self._show_estimate)
-        self.advanced.changed.connect(self._check)
+        self.images.value_changed.connect(self._images_turned)
+        self.advanced.changed.connect(self._setting_turned)
         self.advanced.new_size.activated.connect(self._size_picked)
         self.start.clicked.connect(self._start)
         self._collection.models_changed.connect(self._refresh_sources)
@@ -184,7 +185,11 @@ class SetupPage(QWidget):
     @Slot(object)
     def _show_look(self, look: FolderLook) -> None:
         self._look = look
-        self._suggest()
+        if self._is_own_choice:  # what was turned by hand stays
+            self._show_pictures()
+            self._check()
+        else:
+            self._suggest()
 
     def _show_pictures(self) -> None:
         if self._look is not None:
@@ -258,7 +263,7 @@ class SetupPage(QWidget):
         if Goal(key) is Goal.NOTHING:
             self.source.setCurrentIndex(self.source.count() - 1)
         elif self.current_source is None:
-            paths = [data.path if isinstance(data, Source) else "" for data in self._source_items()]
+            paths = [data.path for data in self._source_items() if isinstance(data, Source)]
             self.source.setCurrentIndex(paths.index(self._last_source) if self._last_source in paths else 0)
         self._suggest()
 
@@ -270,6 +275,7 @@ class SetupPage(QWidget):
 
     def _suggest(self) -> None:
         """Fill in what suits the goal, the model and the pictures."""
+        self._is_own_choice = False
         source, goal = self.current_source, self.current_goal
         pictures = self._look.count if self._look is not None else 0
         self.advanced.set_from_nothing(source is None)
@@ -290,6 +296,16 @@ class SetupPage(QWidget):
             self.estimate.setText(f"About {time} at {speed:.3g} images/s, as the last {self.target_px} px run went.")
         else:
             self.estimate.setText("How long that takes is known a minute after the start.")
+        self._check()
+
+    @Slot()
+    def _images_turned(self) -> None:
+        self._is_own_choice = True
+        self._show_estimate()
+
+    @Slot()
+    def _setting_turned(self) -> None:
+        self._is_own_choice = True
         self._check()
 
     @Slot()
