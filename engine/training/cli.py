@@ -221,7 +221,8 @@ def portrait_data(
     count: Annotated[int, typer.Option(min=1, help="Pictures per style.")] = 8_000,
     size: Annotated[int, typer.Option(metavar="PX")] = 256,
     style: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="portrait, toon, woodblock, pencil; by default all.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="portrait, toon, woodblock, pencil, lines; by default all."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
 ) -> None:

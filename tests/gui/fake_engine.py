@@ -21,6 +21,7 @@ from engine.latents import LatentStore
 from engine.library import Library
 from engine.messages import (
     BlendSaved,
+    DrawLines,
     EngineReady,
     EngineStopped,
     ExportStill,
@@ -31,6 +32,7 @@ from engine.messages import (
     JobOutcome,
     JobProgress,
     JobResult,
+    LinesDrawn,
     LoadModel,
     MakeThumbnail,
     ModelLoaded,
@@ -210,6 +212,9 @@ class FakeEngine:
                 return ThumbnailMade(tag, self.painter(state, view, size))
             case SaveBlend(path=path):
                 return BlendSaved(path, ModelRef("f" * 64, path.stem))
+            case DrawLines(path=path):
+                path.write_bytes(b"lines")
+                return LinesDrawn(path, (512, 512))
 
     def add_model(self, path: Path) -> ModelRef:
         """Put a file on the shelf under the hash of its content, if it is there."""

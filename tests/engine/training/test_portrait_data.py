@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from synthetic_faces import draw_face, face_points, write_set
@@ -162,7 +163,38 @@ def test_that_every_style_follows_the_face_and_its_own_numbers(faces: tuple[Face
         iris = [picture[tuple(np.round(points[pupil]).astype(int)[::-1])].mean() for pupil in (0, 1)]
         assert max(iris) < picture[y + 3, x].mean()  # pupils are darker than the root of the nose
     np.testing.assert_array_equal(made[0][0], made[1][0])
-    assert not np.array_equal(made[0][0], made[2][0])
+    assert np.array_equal(made[0][0], made[2][0]) == (style == "lines")  # contours leave nothing to chance
+
+
+def test_that_lines_are_drawn_where_the_features_are_and_nowhere_else(london: Path) -> None:
+    face = load_london(london, 256)[0]
+    drawn, points = STYLES["lines"](Portrait(face.picture, face.points), np.random.default_rng(0), Canvas(256))
+    np.testing.assert_array_equal(points, face.points)
+    assert np.ptp(drawn, axis=2).max() == 0
+    ink = drawn[..., 0] < 0.5
+    assert 0.01 < ink.mean() < 0.1
+    far = cv2.distanceTransform((~ink).astype(np.uint8), cv2.DIST_L2, 5)
+    for line in (at.LEFT_LID_ABOVE, at.RIGHT_LID_BELOW, at.LIPS_OUTLINE[0], at.LEFT_BROW_OUTLINE[1], [127, 129, 131]):
+        x, y = np.round(points[line]).astype(int).T
+        assert far[y, x].max() < 2.5
+    x, y = np.round(points[list(at.CHEEKS)]).astype(int).T
+    assert not ink[y, x].any()  # skin is paper
+
+
+def test_that_a_bald_head_has_no_hairline() -> None:
+    rng = np.random.default_rng(5)
+    points = face_points(rng)
+    haired = draw_face(points, rng).astype(np.float32) / 255
+    skin = np.median(haired[130:140, 120:136].reshape(-1, 3), axis=0)
+    bald = haired.copy()
+    bald[:100][np.abs(haired[:100] - haired[45, 128]).max(axis=2) < 0.1] = skin
+    above = [139]
+    x, y = np.round(points[above]).astype(int).T
+    inked = []
+    for picture in (haired, bald):
+        drawn, _ = STYLES["lines"](Portrait(picture, points), rng, Canvas(256))
+        inked.append(bool((drawn[y[0] - 8 : y[0] + 8, x[0] - 12 : x[0] + 12, 0] < 0.5).any()))
+    assert inked == [True, False]
 
 
 def test_that_pencil_is_grey_and_woodblock_keeps_to_its_palette(faces: tuple[Face, ...]) -> None:
