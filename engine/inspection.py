@@ -1,4 +1,4 @@
-"""What a file is, in words and as JSON: models, recipes, sessions."""
+"""What a file is, in words and as JSON: models, recipes, looks, sessions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from engine.families import describe
 from engine.framing import FramingKind
 from engine.latents import LatentStore
 from engine.library import MODEL_SUFFIXES
+from engine.look import Look, apply_look, look_to_json
+from engine.look_file import look_in
 from engine.network_tensors import FREE_SHAPE, expected_tensors
 from engine.recipe import Recipe
 from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session
@@ -45,6 +47,9 @@ def inspect_file(path: Path) -> Inspection:
     """
     if path.suffix.lower() == SESSION_SUFFIX:
         return _of_session(path, open_session(path, LatentStore()))
+    look = look_in(path) if path.suffix.lower() == ".json" else None
+    if look is not None:
+        return _of_look(path, look)
     recipe = None if path.suffix.lower() in MODEL_SUFFIXES else find_recipe(path)
     return _of_recipe(path, recipe) if recipe is not None else _of_model(path, open_checkpoint(path))
 
@@ -109,6 +114,13 @@ def _of_recipe(path: Path, recipe: Recipe) -> Inspection:
     lines = [f"{path.name}: a recipe, view “{recipe.view.value}”", *_state_lines(recipe.state)]
     made_on = f"{recipe.render.device}, {recipe.render.dtype}, torch {recipe.render.torch or 'unknown'}"
     return Inspection(facts, _text([*lines, f"  rendered on  {made_on}"]))
+
+
+def _of_look(path: Path, look: Look) -> Inspection:
+    state = apply_look(look, EditState())
+    lines = [line for line in _state_lines(state) if not line.startswith("  latent ")]
+    facts = {"kind": "look", "file": path.name, **json.loads(look_to_json(look))}
+    return Inspection(facts, _text([f"{path.name}: the look “{look.name}”", *lines]))
 
 
 def _of_session(path: Path, document: SessionDocument) -> Inspection:

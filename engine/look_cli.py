@@ -21,8 +21,9 @@ def list_looks(
     """List the looks: your own, and those that come with Graft.
 
     \b
-    Example:
+    Examples:
       python main.py looks
+      python main.py looks --json
     """
     with closing(Library(user_places().make().library_file)) as library:
         register_embedded(library)

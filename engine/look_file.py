@@ -30,18 +30,24 @@ def read_look(path: Path) -> Look:
         RecipeVersionError: it was written by a newer Graft.
         StorageError: the file cannot be read.
     """
-    try:
-        with open_plain_file(path) as file:
-            text = file.read(MAX_LOOK_BYTES + 1)
-    except OSError as error:
-        raise storage_error(f"read {path.name}", error) from error
-    if is_look(text):
-        return look_from_json(text.removeprefix(b"\xef\xbb\xbf"))
+    look = look_in(path)
+    if look is not None:
+        return look
     recipe = find_recipe(path)
     if recipe is None:
         hint = "Looks are in .look.json files; a picture that Graft exported holds one too."
         raise RecipeFormatError(f"{printable(path.name, 100)} holds no look.", hint)
     return look_of(recipe.state, stem_of(path))
+
+
+def look_in(path: Path) -> Look | None:
+    """The look in a look's own file; None for any other file. Raises as `read_look`."""
+    try:
+        with open_plain_file(path) as file:
+            text = file.read(MAX_LOOK_BYTES + 1)
+    except OSError as error:
+        raise storage_error(f"read {path.name}", error) from error
+    return look_from_json(text.removeprefix(b"\xef\xbb\xbf")) if is_look(text) else None
 
 
 def write_look(path: Path, look: Look) -> None:

@@ -38,7 +38,9 @@ def shelf_looks(
     """
     records = tuple(models)
     known = {record.ref.sha256: record.ref for record in records}
-    embedded = {record.ref.name: record.ref for record in records if record.embedded}
+    came_along = [record for record in records if record.embedded]
+    embedded = {record.path.stem: record.ref for record in came_along}  # the file's name, should it be renamed
+    embedded |= {record.ref.name: record.ref for record in came_along}
 
     def at_home(one: ShelfLook) -> ShelfLook:
         look = with_known_models(one.look, known, embedded)

@@ -33,6 +33,12 @@ def sample_name(stem: str) -> str:
     return f"{'Woman' if sex == 'f' else 'Man'}, {groups.get(group, group)} (composite)" if group else stem
 
 
+def short_name(stem: str) -> str:
+    """What its latent is called on the shelf, where there is little room."""
+    kind, _, rest = stem.partition("_")
+    return f"{kind.capitalize()} {'woman' if rest.startswith('f') else 'man'}" if rest else stem
+
+
 def register_sample_portraits(
     library: Library, store: LatentStore, folder: Path | None = None
 ) -> dict[StoredLatent, ModelRef]:
@@ -54,7 +60,7 @@ def register_sample_portraits(
         except LatentError:
             continue
         if model is not None and model.sha256 in embedded:
-            found[replace(latent, name=sample_name(path.stem))] = embedded[model.sha256]
+            found[replace(latent, name=short_name(path.stem))] = embedded[model.sha256]
     library.forget_sample_latents_except([latent.key for latent in found])
     for latent, model in found.items():
         library.add_sample_latent(latent, model)

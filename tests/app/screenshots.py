@@ -63,7 +63,9 @@ class Photographer:
     def settle(self) -> None:
         self.wait(lambda: self.studio.viewer.frame(View.BLEND) and self.studio.bridge.is_settled, "a picture")
         self.wait(lambda: all(item.thumbnail for item in self.studio.strip.strip.items), "thumbnails")
-        self.wait(lambda: all(item.thumbnail for item in self.studio.window.parts.shelf.models.items), "thumbnails")
+        shelf = self.studio.window.parts.shelf
+        self.wait(lambda: all(item.thumbnail for item in shelf.models.items), "thumbnails")
+        self.wait(lambda: all(item.thumbnail for item in shelf.looks.items if item.is_usable), "looks")
         rest(50)
 
     def take(self, name: str) -> None:
@@ -108,11 +110,12 @@ def shoot(camera: Photographer) -> None:
 
 def search(camera: Photographer) -> None:
     studio, view = camera.studio, camera.studio.window.parts.inversion
+    shelved = len(studio.collection.latents())
     studio.window.parts.invert_bar.steps.set_value(STEPS)
     studio.window.parts.invert_bar.start.click()
     camera.wait(lambda: view.found is not None and view.fraction > 0.4, "the search")
     camera.take("search")
-    camera.wait(lambda: studio.collection.latents(), "the portrait's latent")
+    camera.wait(lambda: len(studio.collection.latents()) > shelved, "the portrait's latent")
     studio.canvas.set_mode(CanvasMode.TRIPTYCH)
     camera.settle()
     camera.drag(studio.window.parts.controls.blend.alpha, 0.8)

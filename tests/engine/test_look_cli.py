@@ -8,7 +8,7 @@ import torch
 from test_cli import done, few_threads, home, pixels, refused  # noqa: F401 - two are fixtures
 
 from engine.look import Look
-from engine.look_file import write_look
+from engine.look_file import looks_folder, write_look
 from engine.state import Blend, ModelRef, Side
 
 
@@ -41,6 +41,15 @@ def test_that_a_look_is_put_on_from_a_file(tmp_path: Path) -> None:
     done("render", "--look", tmp_path / "mine.look.json", "-o", tmp_path / "mine.png")
     done("render", tmp_path / "mine.png", "-o", tmp_path / "again.png")
     assert (pixels(tmp_path / "mine.png") == pixels(tmp_path / "again.png")).all()
+
+
+def test_that_a_looks_file_is_described() -> None:
+    path = looks_folder() / "02-half-toon.look.json"
+    text = done("inspect", path)
+    assert "the look “Half toon”" in text
+    assert "model B      toon" in text
+    assert "seed" not in text
+    assert json.loads(done("inspect", path, "--json"))["kind"] == "look"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ from test_library import DESCRIPTOR, make_file
 from engine.latent_file import read_latent_and_model, write_latent
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.sample_portraits import portraits_folder, register_sample_portraits, sample_name, sample_photos
+from engine.sample_portraits import (
+    portraits_folder,
+    register_sample_portraits,
+    sample_name,
+    sample_photos,
+    short_name,
+)
 from engine.state import ModelRef, StoredLatent
 
 
@@ -45,7 +51,7 @@ def test_that_a_sample_is_on_the_shelf_and_its_latent_in_the_store(library: Libr
     portrait = sample(tmp_path / "samples", model)
     store = LatentStore()
     found = register_sample_portraits(library, store, tmp_path / "samples")
-    assert found == {StoredLatent(portrait.key, "Woman, all groups (composite)", portrait.noise_key): model}
+    assert found == {StoredLatent(portrait.key, "Composite woman", portrait.noise_key): model}
     (record,) = library.latents()
     assert (record.latent, record.model) == (next(iter(found)), model)
     assert store.has(portrait.key)
@@ -75,5 +81,6 @@ def test_that_a_broken_sample_is_passed_over(library: Library, tmp_path: Path) -
 def test_that_every_photo_has_a_name_of_its_own() -> None:
     names = [sample_name(path.stem) for path in sample_photos()]
     assert len(set(names)) == len(names) == 10
-    assert sample_name("me") == "me"
+    assert sample_name("me") == short_name("me") == "me"
+    assert short_name("composite_m_african") == "Composite man"
     assert portraits_folder().is_dir()
