@@ -168,20 +168,22 @@ class Trainer:
     def _generator_step(self, part: int, rng: torch.Generator, *, learns: bool) -> list[Tensor]:
         """Returns the fakes, detached, for the discriminator's step."""
         fakes: list[Tensor] = []
+        mean_latents: list[Tensor] = []
         if not learns:
             with torch.no_grad():
                 return [self._fakes(count, rng)[0] for count in self._parts(part)]
 
         def losses() -> Iterator[Tensor]:
             for count in self._parts(part):
-                images, _ = self._fakes(count, rng, track=True)
+                images, _, mean_latent = self._fakes(count, rng)
                 fakes.append(images.detach())
+                mean_latents.append(mean_latent)
                 loss = looks_real(self._judge(images, rng))
                 self._note(0, loss)
                 yield loss * (count / self.batch_here)
 
         self._learn(self.optimizer_g, self._scalers[0], self._generator_parameters, losses())
-        self._share_mean_latent()
+        self._follow_mean_latent(torch.stack(mean_latents).mean(dim=0))
         return fakes
 
     def _path_step(self, part: int, rng: torch.Generator) -> None:
@@ -193,7 +195,7 @@ class Trainer:
         def losses() -> Iterator[Tensor]:
             counts = [half] * max(1, self.batch_here // part)
             for count in counts:
-                images, ws = self._fakes(count, rng)
+                images, ws, _ = self._fakes(count, rng)
                 noise = torch.randn(images.shape, generator=rng, device=rng.device)
                 found = path_lengths(images, ws, noise, mean)
                 self._note(4, found.lengths.mean())
@@ -255,17 +257,14 @@ class Trainer:
 
     # --- parts of a step ----------------------------------------------------------------------------------------
 
-    def _fakes(self, count: int, rng: torch.Generator, *, track: bool = False) -> tuple[Tensor, Tensor]:
-        """Pictures and their ws; `track` moves the mean latent along."""
+    def _fakes(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures, their ws, and the mean of the w that they were drawn with."""
         network = self.models.network
         z = draw_latents(rng, count, network.config.z_dim)
         ws, w = map_mixed(network.module, z, self.config.mixing_probability, rng)
-        if track:
-            beta = network.config.mapping.w_avg_beta or W_AVG_BETA
-            network.w_avg.lerp_(w.detach().mean(dim=0), 1 - beta)
         if torch.is_grad_enabled() and not ws.requires_grad:
             ws.requires_grad_(True)  # the path length asks how pictures answer to ws even if the mapping is frozen
-        return synthesize(network.module, ws, rng, self.config.precision), ws
+        return synthesize(network.module, ws, rng, self.config.precision), ws, w.detach().mean(dim=0)
 
     def _judge(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Logits ``[N]`` of augmented pictures."""
@@ -290,19 +289,18 @@ class Trainer:
         with _learning(parameters):
             for loss in losses:
                 scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if self.world.size > 1:
-            for parameter in parameters:
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-            self.world.average([parameter.grad for parameter in parameters if parameter.grad is not None])
+        # Those without one (a last bias in the gradient penalty) are the same in all processes, and Adam skips them.
+        self.world.average([parameter.grad for parameter in parameters if parameter.grad is not None])
         scaler.step(optimizer)
         scaler.update()
 
     def _parts(self, part: int) -> list[int]:
         return [part] * (self.batch_here // part)
 
-    def _share_mean_latent(self) -> None:
-        self.world.average([self.models.network.w_avg])
+    def _follow_mean_latent(self, batch_mean: Tensor) -> None:
+        network = self.models.network
+        self.world.average([batch_mean])
+        network.w_avg.lerp_(batch_mean, 1 - (network.config.mapping.w_avg_beta or W_AVG_BETA))
 
     def _random(self, step: int) -> torch.Generator:
         sequence = np.random.SeedSequence((self.config.seed, step, self.world.rank))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Protocol
 
 import torch
@@ -47,18 +48,20 @@ class SoloWorld:
 
 
 class AcceleratedWorld:
-    """Processes started by ``accelerate launch``, which also chooses their devices."""
+    """Processes started by ``accelerate launch`` or ``torchrun``; Accelerate chooses their devices."""
 
     def __init__(self) -> None:
         try:
-            from accelerate import Accelerator
+            from accelerate import Accelerator, InitProcessGroupKwargs
         except ImportError:
             raise DeviceError(
                 "Training on several devices needs the package accelerate, which is not installed.",
                 "Install Graft with its extra “train”, or start on one device.",
             ) from None
         # Without being told, it takes several processes on processors for as many unrelated ones.
-        self._accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        # The others wait while rank 0 prepares pictures, measures, or waits for room on a full disk.
+        patient = InitProcessGroupKwargs(timeout=timedelta(days=7))
+        self._accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[patient])
         self.device: torch.device = self._accelerator.device
         self.rank: int = self._accelerator.process_index
         self.size: int = self._accelerator.num_processes
@@ -84,7 +87,7 @@ def open_world(device: str) -> World:
     """The world this process was started in.
 
     Args:
-        device: ``auto`` or a torch device name; not asked for under ``accelerate launch``.
+        device: ``auto`` or a torch device name; not asked for when there are several processes.
 
     Raises:
         DeviceError: it is not there.
