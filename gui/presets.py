@@ -21,7 +21,7 @@ class Preset:
 
 
 def _toonify(blend: Blend) -> Blend:
-    return replace(blend, low=Side.B, swap_resolution=32, level=0, width=SOFT_WIDTH, curve=None)
+    return replace(blend, low=Side.B, swap_resolution=32, level=1, width=SOFT_WIDTH, curve=None)
 
 
 def _dress_up(blend: Blend) -> Blend:

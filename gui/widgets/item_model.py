@@ -61,6 +61,11 @@ class ItemModel(QAbstractListModel):
     def key_at(self, index: Index) -> str | None:
         return str(self._items[index.row()].key) if index.isValid() and index.row() < len(self._items) else None
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Every item may be dragged, where its view lets things be dragged."""
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else flags
+
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._items)
 

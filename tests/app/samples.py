@@ -53,8 +53,8 @@ def by_resolution(*shares: float) -> tuple[float, ...]:
     return tuple(share for share in shares for _ in range(2))
 
 
-TOON = Blend(swap_resolution=32, level=1, width=0.9, low=Side.B)
-"""Where there is a curve, it counts; the step is what the first turn of the swap slider goes on from."""
+TOON = Blend(swap_resolution=32, level=1, width=0.6, low=Side.B)
+"""The window's preset. Where there is a curve, it counts; the first turn of the swap slider goes on from the step."""
 
 # In the order of the shelf. The window opens on the first.
 LOOKS: dict[str, tuple[str, str, str, Blend, Noise]] = {

@@ -14,7 +14,7 @@ from window import Graft
 
 from engine.look_file import sample_looks, write_look
 from engine.state import StoredLatent, View, with_alpha, with_seed
-from gui.presets import shown_curve
+from gui.presets import TOONIFY, preset_of, shown_curve
 from gui.widgets.name_field import NameField
 from gui.widgets.shelf_list import ShelfList
 
@@ -44,8 +44,8 @@ def test_that_the_first_start_shows_a_portrait_under_a_look(graft: Graft) -> Non
     curve = shown_curve(state.blend, 10)
     assert max(curve) - min(curve) > 0.5  # it says something
     assert len({round(share, 3) for share in curve}) > 3
-    worn = shelf(graft).selected_key
-    assert worn is not None
+    assert shelf(graft).selected_key is not None  # the look that it wears
+    assert preset_of(state.blend) is TOONIFY
     a, blend, b = (graft.picture(view)[..., :3].astype(int) for view in (View.A, View.BLEND, View.B))
     to_a, to_b = np.abs(blend - a).mean(), np.abs(blend - b).mean()
     assert min(to_a, to_b) > 3  # it is neither of them

@@ -74,7 +74,7 @@ CHANGES: dict[str, Callable[[EditState], EditState]] = {
     "alpha": lambda state: with_alpha(state, 0.25),
     "swap": lambda state: with_swap_resolution(state, 8),
     "width": lambda state: with_blend(state, width=2.0),
-    "level": lambda state: with_blend(state, level=1),
+    "level": lambda state: with_blend(state, level=0),
     "curve": lambda state: with_blend(state, curve=(1.0, 0.5, 0.5, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
     "mapping": lambda state: with_blend(state, mapping=Source.B),
     "torgb": lambda state: with_blend(state, torgb=Source.A),
