@@ -46,7 +46,8 @@ Examples:
   python main.py train --data photos --out runs/new --size 64 --images 1000000
   python main.py train --data photos --from runs/new --grow --out runs/larger
 
-On several graphics cards, with Graft's extra “train” installed (on several processors, torchrun starts them):
+\b
+On several graphics cards, with Graft's extra “train” installed (torchrun on several processors):
   accelerate launch main.py train --data photos --from portrait --out runs/mine
 
 A run can be stopped at any time (Ctrl-C, kill) and taken up again by --resume, even after kill -9 or a power cut.
