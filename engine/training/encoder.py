@@ -36,7 +36,7 @@ INPUT_PX = 128
 WIDTHS = (24, 48, 80, 128, 192, 256)
 FEATURES = 384
 COARSE_PX = 64
-FULL_SHARE = 0.25
+FULL_SHARE = 0.125
 """Share of the steps in which pictures are rebuilt at full size; in the others, at 64 px, which is much quicker."""
 LATENT_WEIGHT = 0.3
 MIXED_SHARE = 0.5
@@ -130,8 +130,7 @@ class EncoderTask:
         judge: What likeness is.
 
     Raises:
-        JobError: the pictures are too few.
-        UnsupportedModelError: the generator is conditional or not RGB.
+        JobError: the pictures are too few, or the generator is conditional or not RGB.
     """
 
     def __init__(self, module: Encoder, network: Network, dataset: Dataset, judge: PerceptualDistance) -> None:
@@ -157,11 +156,11 @@ class EncoderTask:
         full = self._network.descriptor.img_resolution
         size = full if rng.random() < FULL_SHARE else self._coarse_px
         count = max(1, batch // 2)
-        wanted, samples = self._samples(rng, count, precision)
+        wanted, samples = self._samples(rng, count, precision, max(size, self._encoder.input_px))
         chosen = rng.choice(self._split.learned, size=max(1, batch - count))
         portraits = self._dataset.batch(chosen, self._network.device)
         portraits = torch.where(self._coin(rng, len(portraits), RELIT_SHARE), relit(portraits, rng), portraits)
-        targets = torch.cat([samples, portraits])
+        targets = torch.cat([samples, _reduced(portraits, samples.shape[-1])])
         with mixed_precision(targets.device, precision):
             found = self._encoder(worn(_reduced(targets, self._encoder.input_px), rng))
         rebuilt = synthesize(self._network.module, found, None, precision, size)
@@ -174,7 +173,9 @@ class EncoderTask:
         }
 
     @torch.no_grad()
-    def _samples(self, rng: np.random.Generator, count: int, precision: Precision) -> tuple[Tensor, Tensor]:
+    def _samples(
+        self, rng: np.random.Generator, count: int, precision: Precision, size_px: int
+    ) -> tuple[Tensor, Tensor]:
         """Latents as they come up when people play, mixed and truncated, and their pictures."""
         network = self._network
         source = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -187,7 +188,7 @@ class EncoderTask:
         psi = torch.from_numpy(rng.uniform(*PSI, size=(count, 1, 1)).astype(np.float32)).to(ws.device)
         ws = network.w_avg.lerp(torch.where(from_other, other, ws), psi)
         noise = torch.Generator(device=ws.device).manual_seed(int(rng.integers(2**31)))
-        return ws, synthesize(network.module, ws, noise, precision).clamp(-1, 1)
+        return ws, synthesize(network.module, ws, noise, precision, size_px).clamp(-1, 1)
 
     def _coin(self, rng: np.random.Generator, count: int, share: float) -> Tensor:
         return torch.from_numpy(rng.random((count, 1, 1, 1)) < share).to(self._network.device)
@@ -207,9 +208,9 @@ class EncoderTask:
     def figures(self, module: nn.Module) -> Mapping[str, float]:
         """On portraits that were kept back: pixel and perceptual distance, each beside that of the mean latent. On
         samples of its own: the latent's error (1: as far off as the mean)."""
-        device = self._network.device
+        device, full = self._network.device, self._network.descriptor.img_resolution
         portraits = self._dataset.batch(self._split.kept[:JUDGED], device)
-        wanted, samples = self._samples(np.random.default_rng(JUDGED_SEED), JUDGED, Precision.FLOAT32)
+        wanted, samples = self._samples(np.random.default_rng(JUDGED_SEED), JUDGED, Precision.FLOAT32, full)
         mean = self._network.w_avg.expand(1, self._network.descriptor.num_ws, -1)
         found = module(portraits)
         at = self._space.encode(found)

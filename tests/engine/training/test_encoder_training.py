@@ -53,7 +53,7 @@ def kept(network: Network, name: str = "small") -> PortraitEncoder:
 def test_that_it_learns_to_rebuild_pictures(network: Network, tmp_path: Path) -> None:
     task = EncoderTask(new_encoder(network, 0), network, dataset(size=SIZE), PixelsAndEdges())
     before = task.figures(task.module)
-    config = FitConfig(steps=60, batch=8, learning_rate=3e-3, average=0.9, checkpoint_steps=60)
+    config = FitConfig(steps=40, batch=6, learning_rate=4e-3, average=0.9, checkpoint_steps=40)
     events = list(fit(task, config, tmp_path, lambda: False))
     (after,) = [event.figures for event in events if isinstance(event, Evaluated)]
     assert after["portrait_perceptual"] < 0.95 * before["portrait_perceptual"]
