@@ -91,6 +91,7 @@ class Actions:
 
     def __init__(self, window: QWidget) -> None:
         self._actions: dict[str, QAction] = {}
+        self._found_only: tuple[QAction, ...] = ()
         for name, plan in _PLANS.items():
             action = QAction(plan.text, window)
             action.setObjectName(name)
@@ -110,7 +111,12 @@ class Actions:
         return self._actions[name]
 
     def all(self) -> tuple[QAction, ...]:
-        return tuple(self._actions.values())
+        """The window's own, then those that only the palette has."""
+        return (*self._actions.values(), *self._found_only)
+
+    def set_found_only(self, actions: tuple[QAction, ...]) -> None:
+        """Actions that stand in no menu and have no key: the palette finds them."""
+        self._found_only = actions
 
     def _exclusive(self, window: QWidget, names: dict[str, CanvasMode] | dict[str, str]) -> None:
         group = QActionGroup(window)

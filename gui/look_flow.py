@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from engine.atomic import storage_error
@@ -70,6 +70,7 @@ class LookFlow(QObject):
         self._messages = messages
         self._settings = settings
         self._dragged_folder = dragged_folder
+        self._found_actions: tuple[QAction, ...] = ()
         self._numbers = itertools.count()
         self._drawn: dict[str, EditState] = {}
         self._wanted: dict[str, tuple[str, EditState]] = {}
@@ -100,9 +101,26 @@ class LookFlow(QObject):
             keep.setEnabled(self._session.state.model_a is not None)
             bring_back.setEnabled(bool(self._collection.trashed_looks()))
 
+        def refill() -> None:
+            for old in self._found_actions:
+                old.deleteLater()
+            looks = self._collection.looks()
+            self._found_actions = tuple(self._action(one) for one in looks if not one.missing)
+            actions.set_found_only(self._found_actions)
+            refresh()
+
         self._session.state_changed.connect(refresh)
-        self._collection.looks_changed.connect(refresh)
-        refresh()
+        self._collection.looks_changed.connect(refill)
+        refill()
+
+    def _action(self, one: ShelfLook) -> QAction:
+        """Puts a look on, for the palette: typing its name is enough."""
+        action = QAction(f"Look: {one.look.name}", self)
+        action.triggered.connect(partial(self._wear_found, one.key))
+        return action
+
+    def _wear_found(self, key: str, _checked: bool = False) -> None:
+        self.wear(key)
 
     # --- showing --------------------------------------------------------------------------------------------------
 

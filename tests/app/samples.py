@@ -134,7 +134,8 @@ def make_portrait(name: str = PORTRAIT, space: str = "w+", steps: str = str(STEP
         opened = found.run(OpenPortrait(photo))
         assert isinstance(opened, PortraitOpened)
         job = InvertPortrait(
-            photo, opened.faces[0], model, name, LatentSpaceChoice(space), int(steps), optimise_noise=False
+            photo, opened.faces[0], model, name,
+            space=LatentSpaceChoice(space), steps=int(steps), optimise_noise=False,
         )
         result = found.run(job)
         assert isinstance(result, PortraitInverted)

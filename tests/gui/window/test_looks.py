@@ -308,6 +308,19 @@ def test_that_the_palette_finds_save_look(desk: Desk) -> None:
     assert palette.list.count() == 1
 
 
+def test_that_the_palette_puts_a_look_on(desk: Desk) -> None:
+    desk.studio.session.edit(with_alpha(desk.state, 0.9))
+    keep(desk, "Second")
+    palette = Palette(desk.studio.window.actions_)
+    desk.qtbot.addWidget(palette)
+    palette.field.setText("look gone")
+    assert palette.list.count() == 0  # it lacks its model
+    palette.field.setText("look ink")
+    assert palette.list.count() == 1
+    palette.field.returnPressed.emit()
+    assert desk.state.blend == INK.blend
+
+
 def test_that_without_models_nothing_is_saved(make_desk: MakeDesk) -> None:
     desk = make_desk(models=(), home="bare")
     assert not desk.studio.window.actions_["save_look"].isEnabled()
