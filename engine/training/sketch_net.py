@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -28,6 +29,13 @@ INPUT_PX = 256
 MEASURED_VIEWS = 32
 MEASURING_SEED = 1
 INK_WEIGHT = 3.0
+CLUTTERED = 0.5
+MARGIN = 4
+"""Drawings end a little before the border of the picture."""
+MOST_GROUND = 0.75
+"""More of a picture than this is no ground: its outline has a gap."""
+
+Bytes: TypeAlias = NDArray[np.uint8]
 
 
 class SketchTask:
@@ -86,21 +94,30 @@ class SketchTask:
     def _batch(self, rows: range, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
         """Photos ``[N, 3, S, S]`` in [-1, 1] and ink ``[N, 1, S, S]`` in [0, 1]."""
         drawn = [rows[int(rng.integers(len(rows)))] for _ in range(count)]
-        views = [draw_pair(self._photos[i], self._drawings[i], self._points[i], rng) for i in drawn]
+        others = [rows[int(rng.integers(len(rows)))] for _ in range(count)]
+        views = [
+            draw_pair(self._photos[i], self._drawings[i], self._points[i], self._photos[other], rng)
+            for i, other in zip(drawn, others, strict=True)
+        ]
         photos = torch.from_numpy(np.stack([photo for photo, _ in views])).permute(0, 3, 1, 2).mul_(2).sub_(1)
         ink = torch.from_numpy(np.stack([ink for _, ink in views]))[:, None]
         return photos.contiguous(memory_format=torch.channels_last).to(self._device), ink.to(self._device)
 
 
 def draw_pair(
-    photo: NDArray[np.uint8], drawing: NDArray[np.uint8], points: NDArray[np.float32], rng: np.random.Generator
+    photo: Bytes, drawing: Bytes, points: NDArray[np.float32], other: Bytes, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """One part of both, bent alike; only the photo suffers from light and camera.
+    """One part of both, bent alike; only the photo suffers from light and camera, and stands before clutter at times.
+
+    Args:
+        other: A photo to make clutter of.
 
     Returns:
         ``[160, 160, 3]``, RGB in [0, 1], and ink ``[160, 160]``, 1 where there is some.
     """
     scale = float(np.exp(rng.normal() * 0.2))
+    if rng.random() < CLUTTERED:
+        photo = before_clutter(photo, drawing, points, other, rng)
     free = max(len(photo) - VIEW_PX * scale, 0) / 2
     middle = len(photo) / 2 + rng.uniform(-1, 1, 2) * free
     affine = placed(middle, scale, rng.normal() * 0.15, VIEW_PX, mirror=bool(rng.random() < 0.5))
@@ -109,3 +126,37 @@ def draw_pair(
     lines = cv2.remap(drawing, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderValue=(255, 255, 255))
     shown = degraded(relit(view.astype(np.float32) / np.float32(255), rng), rng)
     return shown, (255 - lines[..., 0].astype(np.float32)) / np.float32(255)
+
+
+def before_clutter(
+    photo: Bytes, drawing: Bytes, points: NDArray[np.float32], other: Bytes, rng: np.random.Generator
+) -> Bytes:
+    """The figure before a part of another photo and things with edges, none of which is in the drawing."""
+    ground = _ground(drawing, points)
+    if ground is None:
+        return photo
+    size = len(photo)
+    side = int(rng.integers(size // 4, size))
+    left, top = rng.integers(0, size - side + 1, 2)
+    piece = np.rot90(other[top : top + side, left : left + side], int(rng.integers(1, 4)))
+    clutter = np.ascontiguousarray(cv2.resize(np.ascontiguousarray(piece), (size, size)))
+    for _ in range(int(rng.integers(0, 9))):
+        a, b = rng.integers(-size // 2, size + size // 2, (2, 2)).tolist()
+        colour = rng.integers(0, 256, 3).tolist()
+        if rng.random() < 0.5:
+            cv2.line(clutter, a, b, colour, int(rng.integers(1, 12)), cv2.LINE_AA)
+        else:
+            cv2.rectangle(clutter, a, b, colour, -1, cv2.LINE_AA)
+    share = cv2.GaussianBlur(ground.astype(np.float32), (0, 0), 1.0)[..., None]
+    return np.asarray(photo + share * (clutter.astype(np.float32) - photo), np.uint8)
+
+
+def _ground(drawing: Bytes, points: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """What lies outside the drawn outline, without the outline itself; None when that has a gap."""
+    inner = np.ascontiguousarray((drawing[MARGIN:-MARGIN, MARGIN:-MARGIN, 0] > 128).astype(np.uint8))
+    for corner in ((0, 0), (len(inner) - 1, 0)):
+        if inner[0, corner[0]] == 1:
+            cv2.floodFill(inner, None, corner, (2,))
+    ground = np.pad(inner == 2, MARGIN, mode="edge")
+    x, y = np.clip(np.round(points), 0, len(drawing) - 1).astype(int).T
+    return None if not 0 < ground.mean() < MOST_GROUND or ground[y[:2], x[:2]].any() else np.asarray(ground)

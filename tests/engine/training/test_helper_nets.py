@@ -100,7 +100,7 @@ def test_that_some_views_show_no_face_and_say_so(data: Path) -> None:
 def test_that_photo_and_drawing_stay_on_each_other(data: Path) -> None:
     photos, drawings = (open_parts(data / name, np.uint8, (None, None, 3)) for name in ("portrait", "lines"))
     points = open_parts(data / "landmarks" / "lines", np.float32, (189, 2))
-    shown, ink = draw_pair(photos[0], drawings[0], points[0], np.random.default_rng(1))
+    shown, ink = draw_pair(photos[0], drawings[0], points[0], photos[1], np.random.default_rng(1))
     assert shown.shape[:2] == ink.shape
     dark = shown.mean(axis=2)
     assert dark[ink > 0.8].mean() < dark[ink < 0.2].mean() - 0.05
