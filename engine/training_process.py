@@ -14,6 +14,8 @@ from engine.training_runs import ERRORS_FILE, EVENTS_FILE, STOP_FILE, TrainingPl
 
 PROCESS_FILE = "trainer.json"
 SAME_PROCESS_S = 2.0
+NICENESS = 10
+"""Sliders stay quick beside a training."""
 MAIN = Path(__file__).resolve().parent.parent / "main.py"
 
 
@@ -21,9 +23,9 @@ def trainer_program() -> tuple[str, ...]:
     return sys.executable, str(MAIN)
 
 
-def train_arguments(plan: TrainingPlan, folder: Path) -> tuple[str, ...]:
+def train_arguments(plan: TrainingPlan, folder: Path, nice: int = NICENESS) -> tuple[str, ...]:
     """What comes after ``main.py``. The same line starts a run and takes it up again."""
-    words = ["train", "--data", plan.data, "--out", str(folder), "--resume", "--background"]
+    words = ["train", "--data", plan.data, "--out", str(folder), "--resume", "--background", "--nice", str(nice)]
     if plan.source is None:
         words += ["--size", str(plan.size), "--framing", plan.framing]
         words += ["--channel-base", str(plan.channel_base), "--channel-max", str(plan.channel_max)]

@@ -11,11 +11,10 @@ from engine.atomic import storage_error
 from engine.training_runs import ERRORS_FILE, EVENTS_FILE, STOP_FILE
 
 LOOK_S = 0.3
-NICENESS = 10
 
 
 def go_to_background(folder: Path) -> None:
-    """Send stdout to the end of ``events.jsonl`` and stderr to ``errors.txt`` in `folder`, and give way to others.
+    """Send stdout to the end of ``events.jsonl`` and stderr to ``errors.txt`` in `folder`.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -29,12 +28,16 @@ def go_to_background(folder: Path) -> None:
             os.close(file)
     except OSError as error:
         raise storage_error(f"use the folder {folder.name}", error) from error
+
+
+def give_way(nice: int) -> None:
+    """Let other programs go first: 0 not at all, 19 always."""
     if sys.platform == "win32":
         import psutil
 
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
-        os.nice(NICENESS)
+        os.nice(nice)
 
 
 def obey_stop_file(folder: Path, stop: threading.Event) -> None:

@@ -16,7 +16,7 @@ import typer
 from engine.console import note
 from engine.errors import JobError, StorageError
 from engine.framing import Framing, FramingKind
-from engine.training.background import go_to_background, obey_stop_file
+from engine.training.background import give_way, go_to_background, obey_stop_file
 from engine.training.config import Augmentation, Precision
 from engine.training.encoder_cli import train_encoder
 from engine.training.events import (
@@ -94,9 +94,10 @@ def train(
         bool,
         typer.Option(
             "--background",
-            help="Give way to other programs; report to events.jsonl and errors.txt in RUN; stop at a file RUN/stop.",
+            help="Report to events.jsonl and errors.txt in RUN; stop when there is a file RUN/stop.",
         ),
     ] = False,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="How far to give way to other programs.")] = 0,
 ) -> None:
     """Train a generator; see the examples."""
     keep_freed_memory()
@@ -106,6 +107,8 @@ def train(
         raise typer.BadParameter("a run needs --data FOLDER and --out RUN", ctx=ctx)
     if background:
         go_to_background(out)
+    if nice:
+        give_way(nice)
     given = {
         "total_images": images,
         "batch": batch,

@@ -48,7 +48,7 @@ GOALS = (
     GoalWords(
         Goal.GROW,
         "Grow to twice the size",
-        "The same model with one more layer, for sharper pictures.",
+        "One layer more, for sharper pictures.",
         "Doubles the resolution and goes on with all layers. The pictures must be at least that large",
     ),
     GoalWords(

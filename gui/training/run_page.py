@@ -244,8 +244,8 @@ class RunPage(QWidget):
     def _show_charts(self, total: int) -> None:
         assert self._run is not None
         story = self._run.story
-        self.losses.begin()
-        self.distance.begin()
+        self.losses.get_ready()
+        self.distance.get_ready()
         self.losses.show_points(
             {name: [(event.images_seen, getattr(event, name)) for event in story.progress]
              for name in ("generator", "discriminator")},

@@ -369,7 +369,7 @@ class SetupPage(QWidget):
                 missing = f"{error.user_message} {error.hint}".strip()
         self.start.setEnabled(not missing)
         self.start.setToolTip(missing or "Look through the pictures and begin (Ctrl+Enter)")
-        self.show_problem(missing if self._folder is not None else "", is_error=not self._busy)
+        self.show_problem(missing, is_error=not self._busy and self._folder is not None)
 
     @Slot()
     def _start(self) -> None:

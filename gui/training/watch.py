@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 from engine.errors import JobError
 from engine.training_events import Started
 from engine.training_process import (
+    NICENESS,
     ask_to_stop,
     end_at_once,
     is_asked_to_stop,
@@ -40,6 +41,7 @@ class TrainerWatch(QObject):
 
     Attributes:
         program: What is started, before its arguments.
+        nice: How far it gives way to other programs, 0 to 19.
     """
 
     told = Signal()
@@ -48,6 +50,7 @@ class TrainerWatch(QObject):
     def __init__(self, program: Sequence[str] | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.program = tuple(program or trainer_program())
+        self.nice = NICENESS
         self._folder: Path | None = None
         self._story = RunStory()
         self._offset = 0
@@ -83,7 +86,7 @@ class TrainerWatch(QObject):
         """
         prepare_to_start(folder)
         save_plan(folder, plan)
-        arguments = [*self.program[1:], *train_arguments(plan, folder)]
+        arguments = [*self.program[1:], *train_arguments(plan, folder, self.nice)]
         is_started, pid = QProcess.startDetached(self.program[0], arguments, str(folder))
         if not is_started:
             raise JobError("The trainer could not be started.", "Is this Graft's Python still where it was?")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QEvent, QRect, Qt, Signal, Slot
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.theme import caption_font, current_theme, figures_font
+from gui.widgets.lazy_plot import LazyPlot
 
 HEAD_PX = 20
 MAX_POINTS = 120
@@ -31,15 +31,13 @@ class Line:
     dotted: bool = False
 
 
-class LineChart(QWidget):
-    """Points come whole, as `show_points`; pyqtgraph is imported by a thread when the chart is first shown.
+class LineChart(LazyPlot):
+    """Points come whole, as `show_points`.
 
     Args:
         title: Over the chart, at its left; the names of the lines are at its right.
         from_zero: The scale starts at 0 even if no point is there.
     """
-
-    imported = Signal()
 
     def __init__(
         self, title: str, lines: Sequence[Line], *, from_zero: bool = True, parent: QWidget | None = None
@@ -53,21 +51,13 @@ class LineChart(QWidget):
         self._level: float | None = None
         self._end = 0.0
         self._note = ""
-        self._plot: Any = None
         self._curves: dict[str, Any] = {}
         self._mark: Any = None
         self._floor: Any = None
-        self._is_importing = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, HEAD_PX, 0, 0)
+        self._column.setContentsMargins(0, HEAD_PX, 0, 0)
         self.setMinimumSize(200, 110)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(title)
-        self.imported.connect(self._build, Qt.ConnectionType.QueuedConnection)
-
-    @property
-    def is_drawn(self) -> bool:
-        return self._plot is not None
 
     @property
     def points(self) -> dict[str, tuple[Point, ...]]:
@@ -80,12 +70,6 @@ class LineChart(QWidget):
     @property
     def level(self) -> float | None:
         return self._level
-
-    def begin(self) -> None:
-        """Get ready to draw."""
-        if self._plot is None and not self._is_importing:
-            self._is_importing = True
-            threading.Thread(target=self._import, name="graft-import-pyqtgraph", daemon=True).start()
 
     def show_points(
         self,
@@ -110,16 +94,7 @@ class LineChart(QWidget):
         self.update()
         self._draw()
 
-    def _import(self) -> None:
-        try:
-            import pyqtgraph  # noqa: F401 - for `_build`, which finds it imported
-
-            self.imported.emit()
-        except RuntimeError:
-            return  # the window was closed in the meantime
-
-    @Slot()
-    def _build(self) -> None:
+    def _build(self) -> Any:
         import pyqtgraph
 
         plot = pyqtgraph.PlotWidget(self)
@@ -136,27 +111,14 @@ class LineChart(QWidget):
         plot.getAxis("bottom").setHeight(20)
         plot.getAxis("bottom").tickStrings = _thousands
         plot.getPlotItem().setContentsMargins(0, 4, 18, 0)
-        self._plot = plot
         self._floor = pyqtgraph.InfiniteLine(angle=0)
         self._floor.setVisible(False)
         plot.addItem(self._floor)
         self._curves = {line.name: plot.plot(antialias=True) for line in self._lines}
         self._mark = plot.plot(antialias=True, pen=None, symbol="o")
-        self._color()
-        layout = self.layout()
-        assert layout is not None
-        layout.addWidget(plot)
-        self._draw()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._color()
+        return plot
 
     def _color(self) -> None:
-        """Take the theme's colours: pyqtgraph keeps its own and does not follow the style sheet."""
-        if self._plot is None:
-            return
         import pyqtgraph
 
         theme = current_theme()

@@ -14,11 +14,14 @@ from PIL import Image
 from window import Graft
 
 from engine.state import View
+from engine.training.freezing import frozen_discriminator_layers
+from engine.training.session import _config
 from engine.training_process import end_at_once
 from engine.training_runs import RunState
-from gui.training.goals import Goal
+from gui.training.goals import Goal, settings_of, suggested
 
 OpenGraft = Callable[[str], Graft]
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ def test_that_a_killed_training_goes_on_and_its_model_can_be_blended_with(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     graft = open_home("home")
     training = graft.studio.training
+    training.watch.nice = 0  # other programs must not make a test late
     graft.studio.window.actions_["train"].trigger()
     window, setup, page = training.window, training.window.setup, training.window.page
     setup.choose_folder(pictures)
@@ -81,3 +85,19 @@ def test_that_a_killed_training_goes_on_and_its_model_can_be_blended_with(
     assert record.note["lineage"][0]["images"] == saved + 12
     graft.wait_until(lambda: (frame := graft.studio.viewer.frame(View.B)) is not None and frame.full_size_px == 32)
     window.close()
+
+
+@pytest.mark.parametrize("goal", list(Goal))
+@pytest.mark.parametrize("resolution", [16, 64, 256, 1024])
+@pytest.mark.parametrize("pictures_count", [0, 100, 5_000, 50_000])
+@pytest.mark.parametrize("has_opponent", [False, True])
+def test_that_the_trainer_accepts_what_every_goal_means(
+    goal: Goal, resolution: int, pictures_count: int, has_opponent: bool
+) -> None:
+    choices = suggested(goal, resolution, pictures_count, has_opponent=has_opponent)
+    settings = settings_of(choices, goal)
+    config = _config(settings)
+    assert {name: getattr(config, name) for name in settings} == settings
+    sizes = tuple(1 << power for power in range(resolution.bit_length() - 1, 1, -1))
+    frozen_discriminator_layers(sizes, config.frozen_discriminator_layers)
+    assert config.frozen_below < resolution
