@@ -29,6 +29,7 @@ KIND = "landmarks"
 Rgb: TypeAlias = NDArray[np.uint8]
 
 LOOKS = 2
+HOPELESS = 0.02
 LIKELY_FACE = 0.5
 CERTAIN_SPREAD = 0.035
 """Expected error of the worse pupil, in eye distances, above which a face is a guess."""
@@ -134,9 +135,11 @@ class LandmarkFinder:
             image: ``[H, W, 3]`` uint8 RGB.
             eyes: Roughly where the pupils are, ``[2, 2]``, left one first.
         """
-        for _ in range(LOOKS):
-            seen = self._look_once(image, eyes)
-            eyes = seen.eyes
+        seen = self._look_once(image, eyes)
+        for _ in range(LOOKS - 1):
+            if seen.face < HOPELESS:  # a picture of leaves has many boxes
+                break
+            seen = self._look_once(image, seen.eyes)
         return seen
 
     def _look_once(self, image: Rgb, eyes: Points) -> _Seen:
