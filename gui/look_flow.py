@@ -271,8 +271,9 @@ class LookFlow(QObject):
 
     @Slot(object)
     def open_files(self, paths: Sequence[Path]) -> None:
-        """Put looks from files on the shelf; one alone is also put on."""
-        added = [one for path in paths if (one := self._add_file(path)) is not None]
+        """Put looks from files on the shelf; one alone is also put on, as when it is dragged from the shelf."""
+        silent = len(paths) == 1
+        added = [one for path in paths if (one := self._add_file(path, silent=silent)) is not None]
         if len(added) == 1:
             self.wear(added[0].key)
 
@@ -292,7 +293,11 @@ class LookFlow(QObject):
         if others:
             self._opener.open_paths(others)
 
-    def _add_file(self, path: Path) -> ShelfLook | None:
+    def _add_file(self, path: Path, *, silent: bool = False) -> ShelfLook | None:
+        """
+        Args:
+            silent: Say nothing when it is there already.
+        """
         try:
             look = read_look(path)
         except EngineError as error:
@@ -300,7 +305,8 @@ class LookFlow(QObject):
             return None
         known = next((one for one in self._collection.looks() if replace(one.look, name=look.name) == look), None)
         if known is not None:
-            self._messages.say(f"This look is on the shelf already: “{printable(known.look.name, 60)}”.")
+            if not silent:
+                self._messages.say(f"This look is on the shelf already: “{printable(known.look.name, 60)}”.")
             return known
         added = self._collection.add_look(look)
         if added is not None:

@@ -239,9 +239,19 @@ def test_that_a_dropped_look_is_kept_and_put_on_once(desk: Desk) -> None:
     desk.drop(desk.folder / "some.json")
     desk.wait_until(lambda: "Sepia" in names(desk))
     assert desk.state.blend.alpha == 0.61
-    desk.drop(desk.folder / "some.json")
+    desk.drop(desk.folder / "some.json", on=shelf(desk).viewport())
     desk.wait_until(lambda: "already" in desk.message())
     assert names(desk).count("Sepia") == 1
+
+
+def test_that_a_look_dragged_from_the_shelf_onto_the_picture_is_put_on(desk: Desk) -> None:
+    desk.studio.session.edit(with_alpha(desk.state, 0.9))
+    path = flow(desk)._dragged_file(key_of(desk, "Ink"))
+    assert path is not None
+    desk.drop(path)
+    desk.wait_until(lambda: desk.state.blend == INK.blend)
+    assert names(desk) == ["Ink", "Gone"]
+    assert desk.message() == ""
 
 
 def test_that_a_still_dropped_on_the_looks_gives_its_look_and_not_its_face(desk: Desk) -> None:
