@@ -2,14 +2,16 @@
 
     python tests/benchmarks/resume.py --times 50
 
-Each run is killed after a random number of events and a random wait, until one gets to its end.
+Every run is killed by kill -9 after random waits, some of them inside the writing of a checkpoint, and then left to
+end. Runs are forked from one process that has imported everything, so that nearly all kills meet a run at work.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -17,10 +19,13 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "engine" / "training")]
 
-from killed_runs import ROOT, environment, fingerprint, train_command, train_to_the_end  # noqa: E402
+from killed_runs import fingerprint, train_command  # noqa: E402
 from training_fixtures import picture_folder  # noqa: E402
 
-IMAGES = 160
+from engine.cli import run  # noqa: E402
+from engine.training.checkpoint import newest_checkpoint  # noqa: E402
+
+IMAGES = 64
 
 
 def main() -> None:
@@ -32,34 +37,56 @@ def main() -> None:
     rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        data, home = picture_folder(root / "set"), root / "home"
+        os.environ["GRAFT_HOME"] = str(root / "home")
+        data = picture_folder(root / "set")
+        train(data, root / "first")  # prepares the pictures
         began = time.perf_counter()
-        train_to_the_end(command(data, root / "whole"), home)
+        train(data, root / "whole")
         whole_s = time.perf_counter() - began
         wanted = fingerprint(root / "whole", IMAGES)
-        same = 0
+        same = kills = writing = 0
         for number in range(given.times):
-            run = root / f"run{number}"
+            folder = root / f"run{number}"
             for _ in range(given.kills):
-                kill_after(rng.uniform(0.3, 1.0) * whole_s, command(data, run), home)
-            train_to_the_end(command(data, run), home)
-            same += fingerprint(run, IMAGES) == wanted
-            print(f"{same} of {number + 1} runs ended bit by bit like the one left alone", flush=True)
+                kills += train(data, folder, kill_after_s=rng.uniform(0.0, 0.7) * whole_s)
+                writing += any(path.name.startswith(".") for path in (folder / "checkpoints").glob("*"))
+                assert not newest_checkpoint(folder / "checkpoints").refused, "a checkpoint is damaged"
+            train(data, folder)
+            same += fingerprint(folder, IMAGES) == wanted
+            print(
+                f"{same} of {number + 1} runs ended bit by bit like the one left alone; {kills} kills, {writing} of "
+                "them inside a checkpoint",
+                flush=True,
+            )
     sys.exit(same != given.times)
 
 
-def command(data: Path, run: Path) -> list[str]:
-    return train_command(data, run, "--images", str(IMAGES), "--resume")
+def train(data: Path, folder: Path, kill_after_s: float | None = None) -> bool:
+    """Train until the end, or for a while. Returns whether the run was killed."""
+    child = os.fork()
+    if child == 0:
+        work(train_command(data, folder, "--images", str(IMAGES), "--resume")[2:])
+    if kill_after_s is not None:
+        time.sleep(kill_after_s)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.WEXITSTATUS(status) == 0, "the run failed"
+    return False
 
 
-def kill_after(seconds: float, arguments: list[str], home: Path) -> None:
-    with subprocess.Popen(
-        arguments, cwd=ROOT, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
+def work(arguments: list[str]) -> None:
+    """The whole life of a forked process."""
+    status = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        run(arguments, lambda *_: 1)
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":
