@@ -10,7 +10,7 @@ Source: Richardson et al. 2021, arXiv:2008.00951; Tov et al. 2021, arXiv:2102.02
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,7 +44,7 @@ PSI = (0.5, 1.0)
 RELIT_SHARE = 0.7
 HELD_OUT = 0.025
 HELD_OUT_MOST = 200
-JUDGED = 32
+JUDGED = 24
 W_SPACE_SEED = 303
 JUDGED_SEED = 1
 
@@ -211,24 +211,22 @@ class EncoderTask:
         device, full = self._network.device, self._network.descriptor.img_resolution
         portraits = self._dataset.batch(self._split.kept[:JUDGED], device)
         wanted, samples = self._samples(np.random.default_rng(JUDGED_SEED), JUDGED, Precision.FLOAT32, full)
-        mean = self._network.w_avg.expand(1, self._network.descriptor.num_ws, -1)
+        mean = self._network.synthesis(self._network.w_avg.expand(1, self._network.descriptor.num_ws, -1))
         found = module(portraits)
+        rebuilt = [self._network.synthesis(ws[None]) for ws in found]
         at = self._space.encode(found)
         return {
-            **{f"portrait_{name}": value for name, value in self._distances(found, portraits).items()},
-            **{f"mean_{name}": value for name, value in self._distances(mean, portraits).items()},
+            **{f"portrait_{name}": value for name, value in self._distances(rebuilt, portraits).items()},
+            **{f"mean_{name}": value for name, value in self._distances([mean] * len(portraits), portraits).items()},
             "sample_latent": float(self._latent_error(module(samples), wanted)),
             "portrait_w_norm": float(at.square().mean().sqrt()),
             "portrait_row_spread": float((at - at.mean(dim=1, keepdim=True)).square().mean().sqrt()),
         }
 
-    def _distances(self, ws: Tensor, targets: Tensor) -> dict[str, float]:
-        pixels, features = [], []
-        for index in range(len(targets)):
-            image = self._network.synthesis(ws[min(index, len(ws) - 1)][None])
-            target = targets[index][None]
-            pixels.append(float((image.clamp(-1, 1) - target).abs().mean() / 2))
-            features.append(float(self._judge.aimed_at(target)(image)))
+    def _distances(self, images: Sequence[Tensor], targets: Tensor) -> dict[str, float]:
+        pairs = [(image, target[None]) for image, target in zip(images, targets, strict=True)]
+        pixels = [float((image.clamp(-1, 1) - target).abs().mean() / 2) for image, target in pairs]
+        features = [float(self._judge.aimed_at(target)(image)) for image, target in pairs]
         return {"pixel": float(np.mean(pixels)), "perceptual": float(np.mean(features))}
 
 
