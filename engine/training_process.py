@@ -66,6 +66,17 @@ def note_process(folder: Path, pid: int) -> None:
         write_atomic(folder / PROCESS_FILE, json.dumps(document).encode())
 
 
+def forget_process(folder: Path) -> None:
+    """Its end was seen: nothing is left to be told about it."""
+    with contextlib.suppress(OSError):
+        (folder / PROCESS_FILE).unlink(missing_ok=True)
+
+
+def was_left(folder: Path) -> bool:
+    """Whether a trainer was noted whose end nobody has seen."""
+    return (folder / PROCESS_FILE).exists()
+
+
 def is_at_work(folder: Path) -> bool:
     """Whether the trainer that was noted is still there."""
     return _noted(folder) is not None

@@ -1,8 +1,8 @@
 """Training runs as they lie on disk: what was asked for, what was told so far, how far they are. No torch.
 
 A run that the window starts has, beside what `engine.training.loop` writes, ``order.json`` (the plan),
-``events.jsonl`` (every line the trainer ever said), ``errors.txt`` (its complaints of the last time),
-``trainer.json`` (its process) and ``kept.txt`` (which snapshot was put on the shelf).
+``events.jsonl`` (every line the trainer ever said), ``errors.txt`` (its complaints of the last time) and
+``trainer.json`` (its process, until its end was seen).
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ ORDER_FILE = "order.json"
 EVENTS_FILE = "events.jsonl"
 ERRORS_FILE = "errors.txt"
 STOP_FILE = "stop"
-KEPT_FILE = "kept.txt"
 
 FORMAT_VERSION = 1
 GLANCE_BYTES = 1 << 16

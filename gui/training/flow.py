@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,10 +15,9 @@ from PySide6.QtWidgets import QWidget
 from engine.errors import EngineError, JobError, StorageError, printable
 from engine.messages import JobFinished, LoadModel, ModelLoaded
 from engine.places import Places
-from engine.state import ModelRef, Side
-from engine.training_process import is_at_work
+from engine.state import Side
+from engine.training_process import forget_process, is_at_work, was_left
 from engine.training_runs import (
-    KEPT_FILE,
     RunGlance,
     RunState,
     TrainingPlan,
@@ -44,7 +42,6 @@ from gui.training.words import figures, state_words
 from gui.widgets.job_card import JobCard
 
 CARD_ID = "training"
-log = logging.getLogger(__name__)
 
 
 class TrainingFlow(QObject):
@@ -184,17 +181,22 @@ class TrainingFlow(QObject):
     @Slot()
     def _told(self) -> None:
         run = self.watch.glance()
-        progress, started = run.story.progress, run.story.started
-        if progress and started is not None and progress[-1].images_per_s > 0:
-            self._settings.set(speed_setting(started.resolution), float(progress[-1].images_per_s))
+        self._note_speed(run)
         self._show_card(run)
         if self._window is not None:
             if self._window.shown_folder == run.folder:
                 self._window.page.show_run(run)
             self._window.runs.update_run(run)
 
+    def _note_speed(self, run: RunGlance) -> None:
+        """For the estimate of the next run of that size."""
+        progress, started = run.story.progress, run.story.started
+        if progress and started is not None and progress[-1].images_per_s > 0:
+            self._settings.set(speed_setting(started.resolution), float(progress[-1].images_per_s))
+
     @Slot(object)
     def _ended(self, run: RunGlance) -> None:
+        self._note_speed(run)
         self._end_card(run)
         self._refresh()
         if self._window is not None and self._window.shown_folder == run.folder:
@@ -289,21 +291,16 @@ class TrainingFlow(QObject):
             return
         model = event.result.model
         self._collection.refresh()
-        self._note_kept(folder, model)
         name = printable(model.name, 60)
+        if self._window is not None and self._window.shown_folder == folder:
+            self._window.page.show_kept(name)
         if use_as_b:
             self._opener.use_model(model, Side.B)
             self._messages.say(f"“{name}” is B now, and on the shelf.")
         else:
             use = Choice("Use as B", partial(self._opener.use_model, model, Side.B))
-            self._messages.say(f"“{name}” is trained and on the shelf.", "", use)
-
-    def _note_kept(self, folder: Path, model: ModelRef) -> None:
-        """So that the next start does not put it there again."""
-        try:
-            (folder / KEPT_FILE).write_text(model.sha256)
-        except OSError as error:
-            log.warning("training: %s", error)
+            trained = "" if folder == self.watch.folder else "trained and "
+            self._messages.say(f"“{name}” is {trained}on the shelf.", "", use)
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -342,14 +339,17 @@ class TrainingFlow(QObject):
                 self._begin_card()
                 return
         for run in runs:
-            if run.plan is not None and run.state is RunState.DONE and not (run.folder / KEPT_FILE).exists():
+            if run.state is RunState.DONE and was_left(run.folder):
+                forget_process(run.folder)
                 self.keep(run.folder, Snapshot.BEST.value)
-        newest = runs[0] if runs else None
-        if newest is not None and newest.can_go_on and newest.state is not RunState.FAILED:
-            name, share = printable(newest.name, 60), state_words(newest)
-            again: Callable[[], object] = partial(self.go_on, newest.folder)
-            choices = Choice("Go on", again), Choice("Show it", partial(self._open_at, newest.folder))
-            self._messages.say(f"The training “{name}” is {share}.", "Nothing was lost.", *choices)
+        for run in runs:
+            if run.can_go_on and was_left(run.folder):
+                forget_process(run.folder)  # said once is enough: it stays in the list of runs
+                again: Callable[[], object] = partial(self.go_on, run.folder)
+                choices = Choice("Go on", again), Choice("Show it", partial(self._open_at, run.folder))
+                told = f"{run.problem} " if run.state is RunState.FAILED else ""
+                sentence = f"The training “{printable(run.name, 60)}” is {state_words(run)}. {told}".strip()
+                self._messages.say(sentence, "It can go on from what was saved.", *choices)
 
     def close(self) -> None:
         """Leave the run in good order. The trainer saves in its own time; nobody waits for it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine.errors import printable
@@ -260,6 +260,15 @@ class RunPage(QWidget):
             note=f"best {best.kid:.3f} at {best.images_seen:,}" if best is not None else "not measured yet",
         )
 
+    def show_kept(self, name: str) -> None:
+        """Say that a snapshot is a model now; until there is other news."""
+        self.notices.setText(f"“{name}” is on the shelf.")
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange and self._run is not None:
+            self._show_sentence()
+
     # --- asking ---------------------------------------------------------------------------------------------------
 
     @Slot()
@@ -301,4 +310,5 @@ class RunPage(QWidget):
 
 def elided(label: QLabel, text: str, room_px: int) -> str:
     """The text, shortened to fit: a long name must not widen the window."""
+    label.ensurePolished()
     return label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room_px)

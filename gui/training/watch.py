@@ -14,6 +14,7 @@ from engine.training_process import (
     NICENESS,
     ask_to_stop,
     end_at_once,
+    forget_process,
     is_asked_to_stop,
     is_at_work,
     note_process,
@@ -135,6 +136,7 @@ class TrainerWatch(QObject):
             self._has_begun |= isinstance(event, Started)
         if not lives:
             self._timer.stop()
+            forget_process(folder)
             self._folder = None
             self._is_stopping = False
             self.ended.emit(glance_at(folder, self._story))

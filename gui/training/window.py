@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.training_runs import RunGlance
@@ -87,7 +87,6 @@ class TrainingWindow(QWidget):
         for keys, run in (
             ("Ctrl+N", self.show_setup),
             ("Ctrl+W", self.close),
-            ("Esc", self.close),
             ("Ctrl+Return", self.setup.start.click),
             ("Ctrl+P", self.page.toggle),
         ):
@@ -117,6 +116,12 @@ class TrainingWindow(QWidget):
     @Slot(bool)
     def _keep_choice(self, goes_on: bool) -> None:
         self._settings.set(GOES_ON_SETTING, goes_on)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:  # no shortcut: Esc also leaves a value that is being typed
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._settings.set_bytes("training.geometry", bytes(self.saveGeometry().data()))

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QGridLayout, QSizePolicy, QWidget
 
 from gui.theme import RADIUS_PX, body_font, caption_font, current_theme, mix
 
 HEIGHT_PX = 56
 _PADDING_PX = 10
+_STEPS = {Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,17 @@ class ChoiceCards(QWidget):
     def card(self, key: str) -> QAbstractButton:
         return self._buttons[key]
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = _STEPS.get(Qt.Key(event.key()), 0)
+        if not step:
+            super().keyPressEvent(event)
+            return
+        buttons = list(self._buttons.values())
+        here = next(place for place, button in enumerate(buttons) if button.isChecked())
+        wanted = buttons[min(max(here + step, 0), len(buttons) - 1)]
+        wanted.setFocus(Qt.FocusReason.TabFocusReason)
+        wanted.click()
+
     def _tell(self, button: QAbstractButton) -> None:
         self.picked.emit(next(key for key, each in self._buttons.items() if each is button))
 
@@ -84,6 +96,12 @@ class _Card(QAbstractButton):
         flags = int(Qt.TextFlag.TextWordWrap)
         sentence = QFontMetrics(caption_font()).boundingRect(room, flags, self._card.sentence).height()
         return max(HEIGHT_PX, 2 * _PADDING_PX + QFontMetrics(body_font()).height() + 3 + sentence)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if Qt.Key(event.key()) in _STEPS:
+            event.ignore()  # the cards are walked as one
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme, is_on = current_theme(), self.isChecked()

@@ -482,3 +482,58 @@ def test_that_everything_can_be_reached_by_tab(train: Callable[..., Training], p
     ]
     assert [widget for widget in wanted if widget not in seen] == []
     assert all(widget.toolTip() or widget.accessibleName() for widget in wanted)
+
+
+def test_that_goals_are_walked_with_arrow_keys(train: Callable[..., Training]) -> None:
+    setup = train().setup
+    setup.goal.card(Goal.LIGHT).setFocus()
+    QTest.keyClick(setup.goal.card(Goal.LIGHT), Qt.Key.Key_Right)
+    assert setup.goal.current == Goal.FULL
+    assert setup.advanced.trainable.current == "all"
+
+
+def test_that_esc_leaves_a_typed_value_first_and_then_the_window(train: Callable[..., Training]) -> None:
+    training = train()
+    images = training.setup.images
+    images.setFocus()
+    images.type_value()
+    field = training.window.focusWidget()
+    assert field is not images
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert training.window.isVisible()
+    QTest.keyClick(images, Qt.Key.Key_Escape)
+    assert not training.window.isVisible()
+
+
+def test_that_a_model_that_was_done_while_graft_was_closed_is_on_the_shelf_at_the_next_start(
+    train: Callable[..., Training], pictures: Path
+) -> None:
+    first = train()
+    run = first.start(pictures)
+    first.window.goes_on.setChecked(True)
+    first.desk.wait_until(lambda: first.page.run is not None and first.page.run.story.started is not None)
+    first.settle()
+    first.desk.studio.window.close()
+    first.desk.studio.close()
+    for step in range(11):
+        (run / f"next-{step}").touch()
+    first.desk.wait_until(lambda: not is_at_work(run))
+    again = train(models=())
+    again.desk.wait_until(lambda: "woodcuts" in [record.ref.name for record in again.desk.studio.collection.models()])
+    assert again.desk.message() == "“woodcuts” is trained and on the shelf."
+
+
+def test_that_a_run_that_was_paused_by_hand_is_not_offered_at_every_start(
+    train: Callable[..., Training], pictures: Path
+) -> None:
+    first = train()
+    first.start(pictures)
+    first.desk.wait_until(lambda: first.page.run is not None and first.page.run.story.started is not None)
+    first.page.pause.click()
+    first.desk.wait_until(lambda: first.flow.watch.folder is None)
+    first.settle()
+    first.desk.studio.window.close()
+    first.desk.studio.close()
+    again = train(models=())
+    assert again.desk.message() == ""
+    assert [item.name for item in again.window.runs.items] == ["woodcuts"]
