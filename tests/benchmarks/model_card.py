@@ -45,7 +45,8 @@ from engine.metrics.features import own_features  # noqa: E402
 from engine.metrics.measure import MeasureReport, Tools, measure  # noqa: E402
 from engine.metrics.order import MeasureOrder, Metric  # noqa: E402
 from engine.metrics.samples import batch_size, pictures_of  # noqa: E402
-from engine.network import Network, load_network  # noqa: E402
+from engine.models import read_network  # noqa: E402
+from engine.network import Network  # noqa: E402
 from engine.places import Places, embedded_models_folder, user_places  # noqa: E402
 from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation  # noqa: E402
 
@@ -60,7 +61,7 @@ def generators(folder: Path, only: set[str]) -> dict[str, Path]:
     for path in sorted(folder.glob("*.safetensors"), key=lambda path: (path.stem != BASE, path.stem)):
         try:
             if not only or path.stem in only:
-                load_network(path)
+                read_network(path, "cpu")
                 found[path.stem] = path
         except ModelError:
             continue
@@ -198,7 +199,7 @@ def main() -> None:
                     order = replace(order, data=None, metrics=(Metric.PPL,))
                 if name == BASE:
                     order = replace(order, originals=options.originals, sheet=options.nearest)
-                network = load_network(path, engine.device)
+                network = read_network(path, engine.device)
                 try:
                     reports.append(measured(name, network, order, tools))
                 except EngineError as error:
