@@ -66,7 +66,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
                 raise JobError(
                     f"The training went astray: {group}.{name:.120} holds numbers that are not finite. "
                     "The last good checkpoint was kept.",
-                    "Resume with a smaller learning rate or a larger r1_gamma.",
+                    "Resume with a smaller learning rate.",
                 )
     final = folder / f"{checkpoint.images_seen:012d}"
     temp = folder / f".{final.name}.{secrets.token_hex(6)}{TEMP_SUFFIX}"

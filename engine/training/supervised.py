@@ -113,9 +113,8 @@ def fit(task: Task, config: FitConfig, folder: Path, should_stop: Callable[[], b
 
     Raises:
         JobError: a loss is not a number, another run writes to the folder, or its checkpoint is of another network.
-        StorageError: a checkpoint cannot be written.
+        StorageError: a checkpoint cannot be written; those before it are kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with only_trainer_in(folder):
         yield from _fit(task, config, folder / CHECKPOINTS, should_stop)
 
@@ -157,20 +156,21 @@ def _fit(task: Task, config: FitConfig, folder: Path, should_stop: Callable[[], 
         update_average(average, module, min(config.average, step / (step + 10)))
         for name, loss in {**losses, "total": total}.items():
             sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach()
-        if step == config.steps or time.monotonic() - reported >= REPORT_S:
+        due = step % config.checkpoint_steps == 0 or step == config.steps
+        if due or time.monotonic() - reported >= REPORT_S:
             means = {name: float(value) / since for name, value in sums.items()}
             if not all(map(math.isfinite, means.values())):
                 raise JobError(
                     f"The training went astray at step {step:,}: a loss is not a number. "
                     "The last good checkpoint was kept.",
-                    "Start again with a smaller learning rate.",
+                    "Go on with a smaller learning rate.",
                 )
             reported, sums, since = time.monotonic(), {}, 0
             speed = (step - first) / max(time.monotonic() - began, 1e-9)
             yield Fitting(
                 step, config.steps, means, speed * config.batch, spent(), (config.steps - step) / max(speed, 1e-9)
             )
-        if step % config.checkpoint_steps == 0 or step == config.steps:
+        if due:
             yield Evaluated(step, _figures(task, average))
             save()
             saved = step
