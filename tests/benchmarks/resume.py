@@ -2,13 +2,16 @@
 
     python tests/benchmarks/resume.py --times 50
 
-Every run is killed by kill -9 after random waits, some of them inside the writing of a checkpoint, and then left to
-end. Runs are forked from one process that has imported everything, so that nearly all kills meet a run at work.
+Every run is killed by kill -9 and then left to end: half of the kills come after a random wait, the others as soon
+after it as a checkpoint is being written. Runs are forked from a process that has trained before, so that kills meet
+them at work and not importing.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import random
 import signal
@@ -25,7 +28,7 @@ from training_fixtures import picture_folder  # noqa: E402
 from engine.cli import run  # noqa: E402
 from engine.training.checkpoint import newest_checkpoint  # noqa: E402
 
-IMAGES = 64
+IMAGES = 48
 
 
 def main() -> None:
@@ -39,7 +42,8 @@ def main() -> None:
         root = Path(place)
         os.environ["GRAFT_HOME"] = str(root / "home")
         data = picture_folder(root / "set")
-        train(data, root / "first")  # prepares the pictures
+        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+            run(command(data, root / "first"), lambda *_: 1)
         began = time.perf_counter()
         train(data, root / "whole")
         whole_s = time.perf_counter() - began
@@ -48,8 +52,9 @@ def main() -> None:
         for number in range(given.times):
             folder = root / f"run{number}"
             for _ in range(given.kills):
-                kills += train(data, folder, kill_after_s=rng.uniform(0.0, 0.7) * whole_s)
-                writing += any(path.name.startswith(".") for path in (folder / "checkpoints").glob("*"))
+                aimed = rng.random() < 0.5
+                kills += train(data, folder, kill_after_s=rng.uniform(0.0, 0.7) * whole_s, aimed=aimed)
+                writing += is_writing(folder)
                 assert not newest_checkpoint(folder / "checkpoints").refused, "a checkpoint is damaged"
             train(data, folder)
             same += fingerprint(folder, IMAGES) == wanted
@@ -61,19 +66,34 @@ def main() -> None:
     sys.exit(same != given.times)
 
 
-def train(data: Path, folder: Path, kill_after_s: float | None = None) -> bool:
+def command(data: Path, folder: Path) -> list[str]:
+    return train_command(data, folder, "--images", str(IMAGES), "--resume")[2:]
+
+
+def train(data: Path, folder: Path, kill_after_s: float | None = None, *, aimed: bool = False) -> bool:
     """Train until the end, or for a while. Returns whether the run was killed."""
     child = os.fork()
     if child == 0:
-        work(train_command(data, folder, "--images", str(IMAGES), "--resume")[2:])
+        work(command(data, folder))
+    ended, status = 0, 0
     if kill_after_s is not None:
         time.sleep(kill_after_s)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+        while aimed and not ended and not is_writing(folder):
+            time.sleep(0.0003)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+    if not ended:
+        _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return True
     assert os.WEXITSTATUS(status) == 0, "the run failed"
     return False
+
+
+def is_writing(folder: Path) -> bool:
+    """Whether a checkpoint is half there."""
+    return any(path.name.startswith(".") for path in (folder / "checkpoints").glob("*"))
 
 
 def work(arguments: list[str]) -> None:
