@@ -39,7 +39,7 @@ class HelperCard:
     """What a helper's file says of it.
 
     Attributes:
-        kind: ``landmarks`` or ``sketch``.
+        kind: ``landmarks``, ``sketch`` or ``perceptual``.
         input_px: Height and width of the pictures that it was trained on.
         points: Landmarks: what each output is, see `engine.nets.landmarks.LANDMARKS`. Empty for other kinds.
         lineage: What was done, oldest first.

@@ -31,7 +31,7 @@ from engine.training.events import (
     Started,
     to_json_line,
 )
-from engine.training.helper_cli import train_landmarks, train_sketch
+from engine.training.helper_cli import train_landmarks, train_perceptual, train_sketch
 from engine.training.memory import keep_freed_memory
 from engine.training.stop_signals import stop_signals
 
@@ -257,3 +257,4 @@ def portrait_data(
 app.command("encoder")(train_encoder)
 app.command("landmarks")(train_landmarks)
 app.command("sketch")(train_sketch)
+app.command("perceptual")(train_perceptual)

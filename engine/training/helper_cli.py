@@ -1,4 +1,4 @@
-"""The verbs ``train landmarks`` and ``train sketch``. Torch is imported when a run starts, not before."""
+"""The verbs of the small networks: landmarks, sketch, perceptual. Torch is imported when a run starts, not before."""
 
 from __future__ import annotations
 
@@ -80,6 +80,30 @@ def train_sketch(
 
     settings = (steps, batch, learning_rate, seed)
     _train(lambda where: SketchTask(data, where, seed), KIND, out, settings, minutes, device)
+
+
+def train_perceptual(
+    data: Data,
+    out: Out,
+    steps: Steps = 4000,
+    batch: Batch = 12,
+    learning_rate: Rate = 1.5e-3,
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train the network that judges how alike two faces are.
+
+    \b
+    Example:
+      python main.py train portrait-data --london london --out faces
+      python main.py train perceptual --data faces --out runs/perceptual
+    """
+    from engine.nets.perceptual import KIND
+    from engine.training.perceptual.task import PerceptualTask
+
+    settings = (steps, batch, learning_rate, seed)
+    _train(lambda where: PerceptualTask(data, where, seed), KIND, out, settings, minutes, device)
 
 
 def _train(
