@@ -161,6 +161,7 @@ class RunPage(QWidget):
         """
         is_new = self._run is None or self._run.folder != run.folder
         was_total = 0 if is_new or self._run is None else self._run.story.total_images
+        was_alive = self._run is not None and self._run.state.is_alive
         self._run, self._busy = run, busy
         story = run.story
         name = printable(run.name, 60)
@@ -170,8 +171,9 @@ class RunPage(QWidget):
         self.figures.setText(figures(run))
         total = story.total_images or (run.plan.total_images if run.plan else 0)
         self.line.set_fraction(None if run.state is RunState.STARTING else story.images_seen / max(1, total))
-        if is_new or total != was_total:
-            self.until.set_value(max(total, story.images_seen))
+        if is_new or total != was_total or (was_alive and not run.state.is_alive):
+            is_over = story.images_seen >= total
+            self.until.set_value(story.images_seen + max(total // 2, 1) if is_over else total)
             rate = run.plan.settings.get("learning_rate") if run.plan else None
             self.rate.set_value(float(rate) if isinstance(rate, int | float) else LEARNING_RATE)
         self._show_sentence()
@@ -203,8 +205,11 @@ class RunPage(QWidget):
             button.setVisible(lives)
             button.setEnabled(run.state is not RunState.STOPPING)
         self.finish.setEnabled(run.state in (RunState.TRAINING, RunState.WAITING))
+        is_done = run.state is RunState.DONE
+        self.go_on.setText("Train on" if is_done else "Go on")
         self.go_on.setEnabled(not self._busy)
-        self.go_on.setToolTip(self._busy or "Take the run up again where it stopped (Ctrl+P)")
+        usual = "Train it longer" if is_done else "Take the run up again where it stopped"
+        self.go_on.setToolTip(self._busy or f"{usual} (Ctrl+P)")
         self.bin.setVisible(not lives)
         can_keep = has_checkpoint(run.folder)
         for snapshot in (self.which, self.keep, self.use):

@@ -55,7 +55,8 @@ def figures(run: RunGlance) -> str:
     """How far it is, in figures."""
     story = run.story
     total = story.total_images or (run.plan.total_images if run.plan else 0)
-    parts = [f"{story.images_seen:,} of {total:,} images" if total else f"{story.images_seen:,} images"]
+    is_under_way = total and run.state is not RunState.DONE
+    parts = [f"{story.images_seen:,} of {total:,} images" if is_under_way else f"{story.images_seen:,} images"]
     if story.progress:
         last = story.progress[-1]
         parts.append(f"{last.images_per_s:.3g} images/s")

@@ -537,3 +537,16 @@ def test_that_a_run_that_was_paused_by_hand_is_not_offered_at_every_start(
     again = train(models=())
     assert again.desk.message() == ""
     assert [item.name for item in again.window.runs.items] == ["woodcuts"]
+
+
+def test_that_a_finished_run_can_be_trained_longer(train: Callable[..., Training], pictures: Path) -> None:
+    training = train("whole")
+    run = training.run_to_the_end(pictures)
+    page = training.page
+    assert page.go_on.text() == "Train on"
+    assert page.until.value > 80
+    page.until.set_value(160)
+    page.go_on.click()
+    training.desk.wait_until(lambda: training.flow.watch.folder is None)
+    assert "total_images=160" in json.loads((run / "arguments.json").read_text())
+    training.settle()
