@@ -293,6 +293,8 @@ class Trainer:
         self.world.average([parameter.grad for parameter in parameters if parameter.grad is not None])
         scaler.step(optimizer)
         scaler.update()
+        # Fused optimisers do not, and `SynthesisLayer` would keep what it knows of the weights as they were.
+        torch.autograd.graph.increment_version(parameters)
 
     def _parts(self, part: int) -> list[int]:
         return [part] * (self.batch_here // part)

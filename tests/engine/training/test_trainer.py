@@ -10,6 +10,7 @@ from engine.errors import JobError, UnsupportedModelError
 from engine.network import Network
 from engine.training.config import Augmentation, Precision, TrainingConfig
 from engine.training.freezing import frozen_discriminator_layers
+from engine.training.start import copy_of
 from engine.training.trainer import Trainer
 from engine.training.world import SoloWorld
 
@@ -29,6 +30,17 @@ def test_that_a_step_changes_everything_that_learns() -> None:
     assert changed(trainer) == {name for name in names if "noise_const" not in name}
     assert trainer.state.images_seen == 8
     assert trainer.state.steps == 2
+
+
+def test_that_a_picture_after_a_step_is_made_with_the_new_weights() -> None:
+    trainer = tiny_trainer()
+    network = trainer.models.network
+    ws = network.mapping(torch.ones(1, network.config.z_dim))
+    before = network.synthesis(ws)
+    train_some(trainer, 1)
+    after = network.synthesis(ws)
+    assert not torch.equal(after, before)
+    assert torch.equal(after, copy_of(network).synthesis(ws))
 
 
 def test_that_the_frozen_layers_are_the_published_ones() -> None:
