@@ -18,8 +18,6 @@ from engine.messages import LatentSpaceChoice
 from engine.network import Network
 
 PEAK_RATE = 0.15
-NEAR_RATE = 0.06
-"""From a start that is near already: more would first lead away from it."""
 WARM_UP_STEPS = 8
 DESCENT = 0.5
 """Share of the steps over which the rate falls to nothing."""
@@ -73,7 +71,6 @@ class Descent:
                 coordinates.copy_(found.mean(dim=1, keepdim=True) if rows == 1 else found)
             own = {layer.name: network.noise_map(layer.position) for layer in descriptor.layers if layer.has_noise}
             maps = {name: one.clone() for name, one in own.items() if one is not None}
-        self._peak_rate = PEAK_RATE if start is None else NEAR_RATE
         self._now = State(coordinates.requires_grad_(True), maps if optimise_noise else {})
         groups = [{"params": [coordinates], "share": 1.0}]
         if self._now.maps:
@@ -168,7 +165,7 @@ class Descent:
     def _move(self, step: int, steps: int, noise_moves: bool) -> None:
         # A step later than the share of steps done, so that the first one moves.
         ramp_up = min(WARM_UP_STEPS / steps, 0.5)
-        rate = learning_rate((step + 1) / (steps + 1), self._peak_rate, ramp_up, DESCENT)
+        rate = learning_rate((step + 1) / (steps + 1), PEAK_RATE, ramp_up, DESCENT)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self._optimizer.step()

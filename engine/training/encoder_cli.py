@@ -27,7 +27,9 @@ def train_encoder(
     earlier: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="An earlier encoder to go on from.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Length of the run.")] = 3000,
+    steps: Annotated[
+        int, typer.Option(min=0, help="Length of the run; 0 gives the earlier encoder to MODEL as it is.")
+    ] = 3000,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this time, to be resumed.")] = None,
     batch: Annotated[int, typer.Option(min=2)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,

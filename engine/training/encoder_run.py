@@ -63,12 +63,13 @@ def train_encoder_events(order: EncoderOrder, should_stop: Callable[[], bool]) -
     task = EncoderTask(module.to(device), network, dataset, default_distance())
     yield from fit(task, order.config, order.out, should_stop)
     found = newest_checkpoint(order.out / CHECKPOINTS).checkpoint
-    if found is None or found.images_seen == 0:
+    if found is not None:
+        module.load_state_dict(dict(found.groups["average"]))
+    elif order.earlier is None:
         return
-    module.load_state_dict(dict(found.groups["average"]))
     with torch.no_grad():
         figures = {name: round(value, 5) for name, value in task.figures(module.eval()).items()}
-    done = _lineage_entry(order, network, found.images_seen, len(dataset), figures)
+    done = _lineage_entry(order, network, found.images_seen if found else 0, len(dataset), figures)
     mark = ModelMark(path.stem, file_sha256(path))
     framing = network.origin.framing
     save_encoder(target, module, EncoderMetadata(mark, sizes_for(network), framing, (*lineage, done)))

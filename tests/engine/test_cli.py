@@ -119,7 +119,7 @@ def test_that_the_manual_names_every_verb_the_exit_status_and_the_environment() 
         ("invert", "p.jpg", "-o", "x.png", "--eyes", "1,2,3"),
         ("invert", "p.jpg", "-o", "x.png", "--eyes", "1,2,3,4"),
         ("invert", "p.jpg", "-o", "x.png", "--eyes", "1,2,3,nan", "--mouth", "1,2"),
-        ("invert", "p.jpg", "-o", "x.png", "--steps", "0"),
+        ("invert", "p.jpg", "-o", "x.png", "--steps", "-1"),
         ("sheet", "a", "b", "-o", "x.png", "--seeds", "5-1"),
         ("sheet", "a", "b", "-o", "x.png", "--seeds", "0-4000000000"),
     ],

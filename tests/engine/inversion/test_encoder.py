@@ -25,7 +25,6 @@ from engine.encoder_file import (
 from engine.errors import JobError, ModelError, RenderCancelled, SpaceMismatchError
 from engine.framing import Framing
 from engine.imaging import to_rgb
-from engine.inversion.descent import NEAR_RATE, PEAK_RATE
 from engine.inversion.distance import PixelsAndEdges
 from engine.inversion.encoder import PortraitEncoder, build_encoder, load_encoder, save_encoder
 from engine.inversion.project import InversionProgress, InversionResult, invert_portrait
@@ -122,10 +121,6 @@ def test_that_a_near_start_is_never_made_worse_and_beats_the_mean(
     _, far = finished(invert_portrait(network, target, steps=steps, distance=PLAIN))
     assert near.perceptual_distance <= alone.perceptual_distance + 1e-6
     assert near.perceptual_distance < far.perceptual_distance
-
-
-def test_that_a_near_start_takes_smaller_steps() -> None:
-    assert NEAR_RATE < PEAK_RATE
 
 
 def test_that_a_search_in_w_starts_at_the_rows_mean(

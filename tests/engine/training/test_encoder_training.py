@@ -146,6 +146,24 @@ def test_that_the_command_trains_resumes_and_goes_on_from_a_file(
     assert len(load_encoder(tmp_path / "more" / "encoder.safetensors").metadata.lineage) == 2
 
 
+def test_that_an_encoder_is_given_to_a_model_saved_anew(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    model, run = tmp_path / "again.safetensors", tmp_path / "run"
+    network.save(model, half=True)
+    np.save(tmp_path / "faces.npy", pictures(12, SIZE))
+    encoder = kept(network)
+    save_encoder(tmp_path / "encoder.safetensors", encoder.module, encoder.metadata)
+    words = ["encoder", "--model", str(model), "--data", str(tmp_path / "faces.npy"), "--batch", "4", "--steps", "0"]
+    done = CliRunner().invoke(app, [*words, "--out", str(run), "--from", str(tmp_path / "encoder.safetensors")])
+    assert done.exit_code == 0, done.output
+    given = load_encoder(run / "encoder.safetensors")
+    assert (given.metadata.model.name, given.metadata.lineage[-1]["steps"]) == ("again", 0)
+    for name, tensor in encoder.module.state_dict().items():
+        torch.testing.assert_close(given.module.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+
+
 def test_that_an_encoder_needs_a_model_file(tmp_path: Path) -> None:
     words = ["encoder", "--model", "nobody", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     failed = CliRunner().invoke(app, words)
