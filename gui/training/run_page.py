@@ -84,7 +84,7 @@ class RunPage(QWidget):
         self.sheet = SheetView()
         self.look_back = EditSlider("Look back", 0, 1, 1, decimals=0, suffix=" images")
         self.look_back.set_help("The same faces at every sheet of this run. Arrow keys step")
-        self.losses = LineChart("Losses", (Line("generator", "focus"), Line("discriminator", "warn")))
+        self.losses = LineChart("Losses", (Line("generator", "focus"), Line("discriminator", "muted")))
         self.losses.setToolTip(LOSSES_TIP)
         self.distance = LineChart("Distance from your pictures (KID)", (Line("KID", "focus", dotted=True),))
         self.distance.setToolTip(DISTANCE_TIP)

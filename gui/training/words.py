@@ -37,14 +37,14 @@ def state_sentence(run: RunGlance) -> tuple[str, str]:
     match run.state:
         case RunState.WAITING if story.paused is not None:
             told = f"Waiting: {story.paused.reason} {story.paused.hint} It goes on by itself then."
-            return told, "warn"
+            return told, "text"
         case RunState.STOPPING:
             return "Saving everything, then it pauses.", "muted"
         case RunState.FAILED:
             kept = f" It can go on from {story.saved_images:,} images." if story.saved_images else ""
             return f"{run.problem}{kept}", "error"
         case RunState.INTERRUPTED if story.started is not None:
-            return f"The trainer ended without a word. It can go on from {story.saved_images:,} images.", "warn"
+            return f"The trainer ended without a word. It can go on from {story.saved_images:,} images.", "text"
         case RunState.STARTING:
             return "Looking through the pictures. The first start with a folder takes longest.", "muted"
         case _:

@@ -149,14 +149,18 @@ class FolderDrop(QAbstractButton):
         room = self.width() - 2 * _MARGIN_PX
         top = self.height() - _WORDS_PX - 4
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        lines = ((self.text(), body_font(), theme.text, Qt.TextElideMode.ElideMiddle),
-                 (self._caption, caption_font(), theme.warn if self._is_warning else theme.muted,
-                  Qt.TextElideMode.ElideRight))  # fmt: skip
-        for row, (text, font, color, elide) in enumerate(lines):
-            painter.setFont(font)
-            painter.setPen(QColor(color))
-            shown = painter.fontMetrics().elidedText(text, elide, room)
-            painter.drawText(QRect(_MARGIN_PX, top + 19 * row, room, 18), flags, shown)
+        painter.setFont(body_font())
+        painter.setPen(QColor(theme.text))
+        shown = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(QRect(_MARGIN_PX, top, room, 18), flags, shown)
+        below = QRect(_MARGIN_PX, top + 19, room, 18)
+        if self._is_warning:
+            paint_icon(painter, QRect(below.left(), below.top() + 2, 14, 14), "warning", QColor(theme.warn))
+            below.setLeft(below.left() + 19)
+        painter.setFont(caption_font())
+        painter.setPen(QColor(theme.text if self._is_warning else theme.muted))
+        shown = painter.fontMetrics().elidedText(self._caption, Qt.TextElideMode.ElideRight, below.width())
+        painter.drawText(below, flags, shown)
 
 
 def folder_meant(path: Path) -> Path:
