@@ -31,7 +31,6 @@ from engine.training_runs import (
     glance_at,
     read_events,
     save_plan,
-    story_of,
 )
 
 LOOK_MS = 250
@@ -87,22 +86,30 @@ class TrainerWatch(QObject):
         """
         prepare_to_start(folder)
         save_plan(folder, plan)
+        self._read(folder)  # before the trainer says anything: what it says first tells that it has begun
         arguments = [*self.program[1:], *train_arguments(plan, folder, self.nice)]
         is_started, pid = QProcess.startDetached(self.program[0], arguments, str(folder))
         if not is_started:
             raise JobError("The trainer could not be started.", "Is this Graft's Python still where it was?")
         note_process(folder, pid)
-        self.follow(folder)
-        self._has_begun = False
+        self._folder = folder
+        self._has_begun = self._is_stopping = False
+        self._timer.start()
 
     def follow(self, folder: Path) -> None:
         """Watch a trainer that is at work already."""
+        self._read(folder)
         self._folder = folder
-        self._story = story_of(folder)
-        self._offset = read_events(folder / EVENTS_FILE, 0)[1]
         self._has_begun = self._story.started is not None and self._story.finished is None
         self._is_stopping = is_asked_to_stop(folder)
         self._timer.start()
+
+    def _read(self, folder: Path) -> None:
+        """Take in what was told so far."""
+        self._story = RunStory()
+        events, self._offset = read_events(folder / EVENTS_FILE, 0)
+        for event in events:
+            self._story.take(event)
 
     def stop(self) -> None:
         """Have it save and end; while it looks through the pictures there is nothing to save.

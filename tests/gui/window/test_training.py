@@ -15,8 +15,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 from engine.training_process import end_at_once, is_at_work
-from engine.training_runs import RunState
+from engine.training_runs import RunState, story_of
 from gui.theme import LIGHT, apply_theme
+from gui.training import watch
 from gui.training.flow import CARD_ID, TrainingFlow
 from gui.training.goals import Goal
 from gui.training.window import TrainingWindow
@@ -549,4 +550,20 @@ def test_that_a_finished_run_can_be_trained_longer(train: Callable[..., Training
     page.go_on.click()
     training.desk.wait_until(lambda: training.flow.watch.folder is None)
     assert "total_images=160" in json.loads((run / "arguments.json").read_text())
+    training.settle()
+
+
+def test_that_a_trainer_that_begins_at_once_is_not_taken_for_one_that_has_not_begun(
+    train: Callable[..., Training], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = train()
+    note = watch.note_process
+
+    def note_late(folder: Path, pid: int) -> None:
+        training.desk.wait_until(lambda: story_of(folder).saved_images == 0 and story_of(folder).sheets)
+        note(folder, pid)
+
+    monkeypatch.setattr(watch, "note_process", note_late)
+    training.start(pictures)
+    training.desk.wait_until(lambda: training.flow.watch.state is RunState.TRAINING)
     training.settle()
