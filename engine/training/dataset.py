@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ ARRAYS_VERSION, PICTURES_VERSION = 1, 2
 """Of what is made of either; 2: colour profiles, 16 bits and transparency count."""
 ARRAY_FILE = "pictures.npy"
 REPORT_FILE = "report.json"
+LEFTOVER_AGE_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,7 @@ def _key(source: Path, files: list[Path], resolution: int, version: int) -> str:
 
 def _prepare(source: Path, arrays: list[Path], resolution: int, minimum: int, folder: Path) -> None:
     temp = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}{TEMP_SUFFIX}")
+    _remove_leftovers(folder.parent)
     try:
         temp.mkdir(parents=True)
         with open(temp / "raw", "wb") as raw:
@@ -113,6 +117,14 @@ def _prepare(source: Path, arrays: list[Path], resolution: int, minimum: int, fo
         raise storage_error("prepare the pictures", error) from error
     finally:
         shutil.rmtree(temp, ignore_errors=True)
+
+
+def _remove_leftovers(cache: Path) -> None:
+    """Delete what killed processes left half prepared; another process may be at work on what is younger."""
+    for path in cache.glob(f".*{TEMP_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if time.time() - max(item.stat().st_mtime for item in (path, *path.iterdir())) > LEFTOVER_AGE_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_arrays(arrays: list[Path], resolution: int, on_picture: Callable[[Picture], None]) -> FolderReport:

@@ -102,6 +102,8 @@ def check_folder(folder: Path, resolution: int, on_picture: Callable[[Picture], 
 def _read(path: Path, resolution: int) -> tuple[Picture, tuple[int, int]]:
     """The picture at the training size, and the size it had."""
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise _RefusedError("it is no plain file")
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _RefusedError(f"it has more than {MAX_PIXELS // 1_000_000} million pixels")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +158,26 @@ def test_that_a_set_is_prepared_once_and_anew_when_a_file_changes(
     Image.fromarray(pictures(9)[8]).save(folder / "more.png")
     assert len(open_dataset(folder, 16, 2, cache)) == 5
     assert [path.name for path in cache.iterdir() if path.name.startswith(".")] == []
+
+
+def test_that_only_old_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    folder, cache = picture_folder(tmp_path / "set", 4), tmp_path / "cache"
+    old, young = cache / ".a.graft-tmp", cache / ".b.graft-tmp"
+    for path, age_s in ((old, 1e6), (young, 10.0)):
+        path.mkdir(parents=True)
+        (path / "raw").write_bytes(b"x")
+        for item in (path / "raw", path):
+            os.utime(item, (time.time() - age_s,) * 2)
+    open_dataset(folder, 16, 2, cache)
+    assert not old.exists()
+    assert young.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_that_a_pipe_among_the_pictures_is_not_waited_for(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "set", 4)
+    os.mkfifo(folder / "pipe.png")
+    assert reasons(check(folder)[0]) == {"pipe.png": "it is no plain file"}
 
 
 def test_that_a_damaged_cache_is_refused_with_a_way_out(tmp_path: Path) -> None:
