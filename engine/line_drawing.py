@@ -34,6 +34,9 @@ FRAMING = Framing(FramingKind.EYES, 0.46, 0.235)
 EYE_DISTANCE_PX = FRAMING.eye_distance * DRAWN_PX
 MAX_WHOLE_PX = 1536
 """Longest edge on which a whole picture is drawn."""
+WHOLE_SCALE = DEFAULT_PX / DRAWN_PX
+SMOOTHING_PX = 0.6
+"""Where the network is unsure of a line, it leaves a pattern of single pixels."""
 CRISPNESS = 2.0
 """An enlarged line is as wide as before but its edge as sharp as if drawn large."""
 
@@ -91,7 +94,7 @@ def draw_portrait(
     Args:
         face: Where it is in the upright photo; by default it is looked for.
         number: Which one, when several are found; 1 is the largest.
-        whole: Draw everything, at the scale that suits the face, or 512 px wide or high when there is none.
+        whole: Draw everything, at the scale that suits the face, or 1024 px wide or high when there is none.
         size_px: Edge of the square, 64 to 2048; not used for a whole photo.
         folder: Where the networks are, if not with the embedded models.
 
@@ -111,19 +114,20 @@ def draw_portrait(
         elif not whole or number > 1:
             raise NoFaceError(f"No such face was found in {path.name:.80}.", "Draw the whole picture instead.")
     if whole:
-        return LineDrawing(draw_lines(net, _at_scale(picture.pixels, face)), notes)
+        return LineDrawing(enlarged(draw_lines(net, _at_scale(picture.pixels, face)), WHOLE_SCALE), notes)
     assert face is not None, "a missing face was told above"
     lines = draw_lines(net, align_face(picture.pixels, face, FRAMING, DRAWN_PX))
-    return LineDrawing(enlarged(lines, size_px), notes)
+    return LineDrawing(enlarged(lines, size_px / DRAWN_PX), notes)
 
 
-def enlarged(lines: Grey, size_px: int) -> Grey:
-    """A square drawing at another size, its lines with crisp edges."""
-    if size_px <= len(lines):
-        return np.asarray(cv2.resize(lines, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
-    large = cv2.resize(lines.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_CUBIC) / 255
-    factor = min(size_px / len(lines), CRISPNESS)
-    return np.asarray(np.clip((large - 0.5) * factor + 0.5, 0, 1) * 255 + 0.5, np.uint8)
+def enlarged(lines: Grey, scale: float) -> Grey:
+    """A drawing at another size, its lines with crisp edges."""
+    size = (max(1, round(lines.shape[1] * scale)), max(1, round(lines.shape[0] * scale)))
+    if scale <= 1:
+        return np.asarray(cv2.resize(lines, size, interpolation=cv2.INTER_AREA), np.uint8)
+    smooth = cv2.GaussianBlur(lines.astype(np.float32), (0, 0), SMOOTHING_PX)
+    large = cv2.resize(smooth, size, interpolation=cv2.INTER_CUBIC) / 255
+    return np.asarray(np.clip((large - 0.5) * min(scale, CRISPNESS) + 0.5, 0, 1) * 255 + 0.5, np.uint8)
 
 
 def write_drawing(path: Path, drawing: LineDrawing) -> None:

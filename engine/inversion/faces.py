@@ -37,8 +37,8 @@ _BOX_EYES = np.array([[0.311, 0.386], [0.689, 0.386]])
 
 # The upright frame in which eyes are corrected.
 _EYE_DISTANCE = 80.0
-_EYES = np.array([[80.0, 60.0], [160.0, 60.0]])
-_FRAME_SIZE = (240, 120)
+UPRIGHT_EYES = np.array([[80.0, 60.0], [160.0, 60.0]])
+UPRIGHT_SIZE = (240, 120)
 _EYE_WINDOW = (40, 36)
 _IRIS_RADII = (6, 7, 8, 9)
 _IRIS_REACH = 20
@@ -136,20 +136,25 @@ def _corrected(grey: Grey, eyes: Points, width: float) -> _Found:
     """Better eyes from a guess, in pixels of the same picture."""
     for _ in range(2):
         frame, back = _upright(grey, eyes)
-        shifts = [_shift_by_cascade(frame, eye) for eye in _EYES]
-        eyes = (_EYES + _both(shifts)) @ back[:, :2].T + back[:, 2]
+        shifts = [_shift_by_cascade(frame, eye) for eye in UPRIGHT_EYES]
+        eyes = (UPRIGHT_EYES + _both(shifts)) @ back[:, :2].T + back[:, 2]
     frame, back = _upright(grey, eyes)
-    irises = np.stack([_iris(frame, eye) for eye in _EYES])
+    irises = irises_in(frame)
     return _Found(irises @ back[:, :2].T + back[:, 2], width, seen=sum(shift is not None for shift in shifts))
 
 
+def irises_in(frame: Grey) -> Points:
+    """The two irises ``[2, 2]`` in a frame of `UPRIGHT_SIZE` with the eyes near `UPRIGHT_EYES`."""
+    return np.stack([_iris(frame, eye) for eye in UPRIGHT_EYES])
+
+
 def _upright(grey: Grey, eyes: Points) -> tuple[Grey, Points]:
-    """The eyes' surroundings, turned and scaled so that the eyes lie at `_EYES`, and the affine way back."""
+    """The eyes' surroundings, turned and scaled so that the eyes lie at `UPRIGHT_EYES`, and the affine way back."""
     across = eyes[1] - eyes[0]
     cos, sin = across * (_EYE_DISTANCE / max(float(across @ across), 1.0))
     linear = np.array([[cos, sin], [-sin, cos]])
-    there = np.column_stack([linear, _EYES[0] - linear @ eyes[0]])
-    frame = cv2.warpAffine(grey, there, _FRAME_SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    there = np.column_stack([linear, UPRIGHT_EYES[0] - linear @ eyes[0]])
+    frame = cv2.warpAffine(grey, there, UPRIGHT_SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(frame, dtype=np.uint8), np.asarray(cv2.invertAffineTransform(there), dtype=np.float64)
 
 

@@ -1,12 +1,13 @@
 """Faces with their landmarks: boxes from the Haar cascades, the rest from the landmark network when it is there.
 
 The network looks at every box twice, the second time in the frame that the first look suggests, and each time at the
-picture and at its mirror image. What it expects of its own error decides whether a face counts as certain.
+picture and at its mirror image; the search for the iris has a say in where the pupils are. What it expects of its own
+error decides whether a face counts as certain.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelError
 from engine.framing import FacePoints
-from engine.inversion.faces import Points, boxes_by_tilt, find_faces
+from engine.inversion.faces import UPRIGHT_EYES, UPRIGHT_SIZE, Points, boxes_by_tilt, find_faces, irises_in
 from engine.places import embedded_models_folder
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ Rgb: TypeAlias = NDArray[np.uint8]
 LOOKS = 2
 HOPELESS = 0.02
 LIKELY_FACE = 0.5
-CERTAIN_SPREAD = 0.035
+IRIS_SHARE = 1 / 3
+"""How far the network's pupils are moved towards the irises: both err, and not in the same way."""
+CERTAIN_SPREAD = 0.03
 """Expected error of the worse pupil, in eye distances, above which a face is a guess."""
 
 
@@ -136,18 +139,19 @@ class LandmarkFinder:
             eyes: Roughly where the pupils are, ``[2, 2]``, left one first.
         """
         seen = self._look_once(image, eyes)
+        if seen.face < HOPELESS:  # a picture of leaves has many boxes
+            return seen
         for _ in range(LOOKS - 1):
-            if seen.face < HOPELESS:  # a picture of leaves has many boxes
-                break
             seen = self._look_once(image, seen.eyes)
-        return seen
+        pupils = seen.eyes + IRIS_SHARE * (_irises(image, seen.eyes) - seen.eyes)
+        return replace(seen, landmarks=np.concatenate([pupils, seen.landmarks[2:]]))
 
     def _look_once(self, image: Rgb, eyes: Points) -> _Seen:
         import torch
 
-        from engine.nets.landmarks import FRAME_EYE_DISTANCE, MIRRORED, PUPILS
+        from engine.nets.landmarks import FRAME_EYE_DISTANCE, FRAME_EYES, FRAME_PX, MIRRORED, PUPILS
 
-        frame, back = framed(image, eyes)
+        frame, back = framed(image, eyes, np.array(FRAME_EYES), (FRAME_PX, FRAME_PX))
         both = np.stack([frame, frame[:, ::-1]]).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
         with torch.inference_mode(False), torch.no_grad():
             looked = self._net(torch.from_numpy(np.ascontiguousarray(both)))
@@ -161,36 +165,49 @@ class LandmarkFinder:
         return _Seen(middle @ back[:, :2].T + back[:, 2], float(np.maximum(spreads, apart).max()), face)
 
 
-def framed(image: Rgb, eyes: Points) -> tuple[Rgb, Points]:
-    """The network's frame around a face, ``[128, 128, 3]``, and the affine from it to the picture, ``[2, 3]``."""
-    from engine.nets.landmarks import FRAME_EYE_DISTANCE, FRAME_EYES, FRAME_PX
+def framed(image: Rgb, eyes: Points, places: Points, size: tuple[int, int]) -> tuple[Rgb, Points]:
+    """An upright frame around a face.
 
+    Args:
+        places: Where the pupils come to lie in it, ``[2, 2]``, at the same height.
+        size: Its width and height.
+
+    Returns:
+        ``[height, width, 3]``, and the affine from it to the picture, ``[2, 3]``.
+    """
     across = eyes[1] - eyes[0]
-    distance = max(float(np.hypot(*across)), 1.0)
-    cos, sin = across / FRAME_EYE_DISTANCE if distance > 1.0 else np.array([1 / FRAME_EYE_DISTANCE, 0.0])
+    distance, wanted = max(float(np.hypot(*across)), 1.0), float(places[1, 0] - places[0, 0])
+    cos, sin = across / wanted if distance > 1.0 else np.array([1 / wanted, 0.0])
     linear = np.array([[cos, -sin], [sin, cos]])
-    back = np.column_stack([linear, eyes[0] - linear @ np.array(FRAME_EYES[0])])
-    corners = np.array([[0, 0], [FRAME_PX, 0], [0, FRAME_PX], [FRAME_PX, FRAME_PX]]) @ linear.T + back[:, 2]
+    back = np.column_stack([linear, eyes[0] - linear @ places[0]])
+    corners = np.array([(x, y) for x in (0, size[0]) for y in (0, size[1])]) @ linear.T + back[:, 2]
     height, width = image.shape[:2]
     low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, (width - 1, height - 1)).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, (width, height)).astype(int)
     part = image[low[1] : high[1], low[0] : high[0]]
-    shrink = distance / FRAME_EYE_DISTANCE
+    shrink = distance / wanted
     inner = np.column_stack([linear, back[:, 2] - low])
     if shrink > 1:  # averaged down first: a plain warp would skip pixels
-        size = (max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink)))
-        scale = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
-        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        small = (max(1, round(part.shape[1] / shrink)), max(1, round(part.shape[0] / shrink)))
+        scale = np.array([small[0] / part.shape[1], small[1] / part.shape[0]])
+        part = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
         inner = inner * scale[:, None]
         inner[:, 2] += scale / 2 - 0.5  # the middles of pixels, not their corners, are whole numbers
     frame = cv2.warpAffine(
         part,
         inner,
-        (FRAME_PX, FRAME_PX),
+        size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(frame, np.uint8), back
+
+
+def _irises(image: Rgb, eyes: Points) -> Points:
+    """What the search for dark discs says, near `eyes`."""
+    frame, back = framed(image, eyes, UPRIGHT_EYES, UPRIGHT_SIZE)
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+    return irises_in(grey) @ back[:, :2].T + back[:, 2]
 
 
 def _distinct(seen: list[_Seen]) -> list[_Seen]:
