@@ -31,7 +31,11 @@ LICENCE = (
     "doi 10.6084/m9.figshare.5047666.v5, CC BY 4.0."
 )
 
-_DTYPES: Mapping[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4"), "int64": np.dtype("<i8")}
+_DTYPES: Mapping[str, np.dtype[Any]] = {
+    "float16": np.dtype("<f2"),
+    "float32": np.dtype("<f4"),
+    "int64": np.dtype("<i8"),
+}
 
 
 @dataclass(frozen=True, slots=True)
