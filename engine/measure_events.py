@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias, get_args
+
+from engine.event_lines import from_json_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +107,10 @@ MeasureEvent: TypeAlias = (
     MeasureStarted | MeasureNotice | MeasureProgress | MetricMeasured | CopiesChecked | MeasureFinished
 )
 
-
-def to_json_line(event: MeasureEvent) -> str:
-    """One line of JSON with the event's name under ``event``; NaN becomes null."""
-    return json.dumps({"event": type(event).__name__, **json_object(event)}, allow_nan=False)
+_KINDS: dict[str, type[MeasureEvent]] = {kind.__name__: kind for kind in get_args(MeasureEvent)}
 
 
-def json_object(record: Any) -> dict[str, Any]:
-    """A dataclass, however deep, as JSON knows it: numbers that are not finite become null."""
-    cleaned: dict[str, Any] = _finite(asdict(record))
-    return cleaned
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _finite(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_finite(one) for one in value]
-        case float():
-            return value if math.isfinite(value) else None
-        case _:
-            return value
+def read_measure_event(line: str) -> MeasureEvent | None:
+    """None for a line that is no event."""
+    event: MeasureEvent | None = from_json_line(line, _KINDS)
+    return event

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypeAlias, get_args
+from dataclasses import dataclass
+from typing import TypeAlias, get_args
 
-from engine.errors import CorruptModelError
-from engine.strict_json import decode, parse_json_object
+from engine.event_lines import from_json_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,33 +105,10 @@ class Finished:
 Event: TypeAlias = Started | Notice | Progress | SheetSaved | CheckpointSaved | Measured | Paused | Finished
 
 
-def to_json_line(event: Event) -> str:
-    """One line of JSON with the event's name under ``event``; NaN becomes null."""
-    document: dict[str, Any] = {"event": type(event).__name__, **asdict(event)}
-    for name, value in document.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            document[name] = None
-    return json.dumps(document, allow_nan=False)
-
-
-def from_json_line(line: str) -> Event | None:
-    """Twin of `to_json_line`; None for a line that is none, such as one that was cut short by a kill."""
-    try:
-        document = parse_json_object(line)
-        kind = _KINDS[document.pop("event")]
-        numbers = {field.name for field in fields(kind) if field.type == "float"}
-        known = {name: math.nan if value is None and name in numbers else value for name, value in document.items()}
-        return _decoded(kind, known)
-    except (CorruptModelError, KeyError, TypeError):
-        return None
-
-
-def _decoded(kind: type[Any], known: dict[str, Any]) -> Event:
-    """`decode`, which refuses what is not finite: no number at all is a value here."""
-    missing = {name for name, value in known.items() if isinstance(value, float) and math.isnan(value)}
-    event = decode(kind, {name: 0.0 if name in missing else value for name, value in known.items()}, "event")
-    told: Event = replace(event, **dict.fromkeys(missing, math.nan))
-    return told
-
-
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def read_event(line: str) -> Event | None:
+    """None for a line that is no event."""
+    event: Event | None = from_json_line(line, _KINDS)
+    return event

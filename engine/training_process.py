@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.atomic import storage_error, write_atomic
 from engine.errors import StorageError
 from engine.training_runs import ERRORS_FILE, EVENTS_FILE, STOP_FILE, TrainingPlan
+from engine.verb_process import NICENESS
 
 PROCESS_FILE = "trainer.json"
 SAME_PROCESS_S = 2.0
-NICENESS = 10
-"""Sliders stay quick beside a training."""
-MAIN = Path(__file__).resolve().parent.parent / "main.py"
-
-
-def trainer_program() -> tuple[str, ...]:
-    return sys.executable, str(MAIN)
-
 
 def train_arguments(plan: TrainingPlan, folder: Path, nice: int = NICENESS) -> tuple[str, ...]:
     """What comes after ``main.py``. The same line starts a run and takes it up again."""

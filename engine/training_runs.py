@@ -30,8 +30,9 @@ from engine.training_events import (
     Progress,
     SheetSaved,
     Started,
-    from_json_line,
+    read_event,
 )
+from engine.verb_process import last_complaint
 
 ORDER_FILE = "order.json"
 EVENTS_FILE = "events.jsonl"
@@ -44,7 +45,6 @@ MAX_EVENTS_BYTES = 64 << 20
 MAX_SMALL_BYTES = 1 << 20
 
 _CHECKPOINT_NAME = re.compile(r"\d{12}")
-_COMPLAINT = "graft: "
 
 
 class RunState(StrEnum):
@@ -192,7 +192,7 @@ def story_of(folder: Path, *, glance: bool = False) -> RunStory:
 def _take_beginning(path: Path, story: RunStory) -> None:
     """The first thing that was told: how large the pictures are, and how many."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
-        first = from_json_line(file.readline(MAX_SMALL_BYTES).decode("utf-8", "replace"))
+        first = read_event(file.readline(MAX_SMALL_BYTES).decode("utf-8", "replace"))
         if isinstance(first, Started):
             story.take(first)
 
@@ -206,7 +206,7 @@ def read_events(path: Path, start: int) -> tuple[list[Event], int]:
     except OSError:
         return [], start
     whole = data[: data.rfind(b"\n") + 1]
-    found = (from_json_line(line.decode("utf-8", "replace")) for line in whole.splitlines())
+    found = (read_event(line.decode("utf-8", "replace")) for line in whole.splitlines())
     return [event for event in found if event is not None], start + len(whole)
 
 
@@ -275,13 +275,9 @@ def save_plan(folder: Path, plan: TrainingPlan) -> None:
 def complaint(folder: Path) -> str:
     """The trainer's last sentence on stderr, if that was a complaint; empty when there was none."""
     try:
-        lines = _small_text(folder / ERRORS_FILE).splitlines()
+        return last_complaint(_small_text(folder / ERRORS_FILE), "The trainer")
     except OSError:
         return ""
-    said = [line.removeprefix(_COMPLAINT) for line in lines if line.startswith(_COMPLAINT)]
-    if not said and any(line.startswith("Traceback") for line in lines):
-        said = [f"The trainer broke down: {lines[-1]}"]
-    return printable(said[-1], 500) if said else ""
 
 
 def newest_sheet(folder: Path, story: RunStory) -> Path | None:

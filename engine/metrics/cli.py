@@ -15,6 +15,7 @@ from engine.atomic import check_writable, write_atomic
 from engine.cli_options import MAX_SEED, Device
 from engine.console import Progress, note
 from engine.errors import JobError
+from engine.event_lines import json_object, to_json_line
 from engine.measure_events import (
     CopiesChecked,
     MeasureEvent,
@@ -23,10 +24,9 @@ from engine.measure_events import (
     MeasureProgress,
     MeasureStarted,
     MetricMeasured,
-    json_object,
-    to_json_line,
 )
 from engine.metrics.order import DEFAULT_SAMPLES, MeasureOrder, Metric, PathPart, PathSpace
+from engine.training.background import give_way
 
 if TYPE_CHECKING:
     from engine.metrics.measure import MeasureReport, Tools
@@ -64,6 +64,7 @@ def measure(
     closest: Annotated[int, typer.Option(min=1, max=200, help="How many pairs.")] = 20,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE.json", help="Write a report.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, for programs.")] = False,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="How far to give way to other programs.")] = 0,
     device: Device = None,
 ) -> None:
     """Measure how good a model is.
@@ -83,6 +84,8 @@ def measure(
       python main.py measure runs/mine/model.safetensors --data photos --metrics kid,recall --samples 500 -o mine.json
       python main.py measure portrait --originals photos --sheet nearest.png
     """
+    if nice:
+        give_way(nice)
     wanted = _metrics(metrics, data, originals)
     if not math.isfinite(psi):
         raise typer.BadParameter("--psi must be a finite number.")

@@ -9,13 +9,16 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.console import Progress as Line
 from engine.console import note
 from engine.errors import JobError, StorageError
+from engine.event_lines import to_json_line
 from engine.framing import Framing, FramingKind
+from engine.portrait_events import PORTRAIT_STYLES, PortraitsMade, PortraitsProgress
 from engine.training.background import give_way, go_to_background, obey_stop_file
 from engine.training.config import Augmentation, Precision
 from engine.training.encoder_cli import train_encoder
@@ -29,11 +32,15 @@ from engine.training.events import (
     Progress,
     SheetSaved,
     Started,
-    to_json_line,
 )
 from engine.training.helper_cli import train_landmarks, train_perceptual, train_sketch
 from engine.training.memory import keep_freed_memory
 from engine.training.stop_signals import stop_signals
+
+if TYPE_CHECKING:
+    from engine.training.portrait_data.make import PortraitOrder
+
+JSON_PROGRESS_S = 0.5
 
 ABOUT = """Train a generator on your own pictures.
 
@@ -231,6 +238,8 @@ def portrait_data(
         typer.Option(metavar="NAME", help="portrait, toon, woodblock, pencil, lines; by default all."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="How far to give way to other programs.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per event, for programs.")] = False,
 ) -> None:
     """Make training pictures: mixed portraits of nobody, and drawings of them.
 
@@ -241,17 +250,35 @@ def portrait_data(
       python main.py train portrait-data --london london --out faces
       python main.py train --data faces/portrait --framing eyes --out runs/portrait
     """
-    from engine.console import Progress as Line
-    from engine.training.portrait_data.make import STYLES, PortraitOrder, make_portrait_data
+    from engine.training.portrait_data.make import PortraitOrder, make_portrait_data
 
-    styles = tuple(style) if style else tuple(STYLES)
-    line = Line()
+    if nice:
+        give_way(nice)
+    order = PortraitOrder(london, out, count, size, tuple(style) if style else PORTRAIT_STYLES, seed)
+    _follow_portraits(make_portrait_data(order), order, as_json=as_json)
+
+
+def _follow_portraits(counts: Iterator[int], order: PortraitOrder, *, as_json: bool) -> None:
+    began = time.perf_counter()
+    line, earlier, told_at = Line(), None, -math.inf
     try:
-        for done in make_portrait_data(PortraitOrder(london, out, count, size, styles, seed)):
-            line(f"{done:,} of {count:,} pictures", done / count)
+        for done in counts:
+            now = time.perf_counter()
+            earlier = done if earlier is None else earlier
+            if not as_json:
+                line(f"{done:,} of {order.count:,} pictures", done / order.count)
+            elif now - told_at >= JSON_PROGRESS_S or done == order.count:
+                told_at = now
+                made = done - earlier
+                left = (now - began) / made * (order.count - done) if made else math.nan
+                typer.echo(to_json_line(PortraitsProgress(done, order.count, now - began, left)))
     finally:
         line.done()
-    typer.echo(f"Wrote {count:,} pictures of {size} px in {out}: {', '.join(styles)}")
+    if as_json:
+        elapsed = round(time.perf_counter() - began, 1)
+        typer.echo(to_json_line(PortraitsMade(str(order.out), order.count, order.size, order.styles, elapsed)))
+    else:
+        typer.echo(f"Wrote {order.count:,} pictures of {order.size} px in {order.out}: {', '.join(order.styles)}")
 
 
 app.command("encoder")(train_encoder)

@@ -10,7 +10,6 @@ from engine.training_events import (
     Progress,
     SheetSaved,
     Started,
-    to_json_line,
 )
 
 __all__ = [
@@ -23,5 +22,4 @@ __all__ = [
     "Progress",
     "SheetSaved",
     "Started",
-    "to_json_line",
 ]

@@ -11,7 +11,6 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 from engine.errors import JobError
 from engine.training_events import Started
 from engine.training_process import (
-    NICENESS,
     ask_to_stop,
     end_at_once,
     forget_process,
@@ -20,7 +19,6 @@ from engine.training_process import (
     note_process,
     prepare_to_start,
     train_arguments,
-    trainer_program,
 )
 from engine.training_runs import (
     EVENTS_FILE,
@@ -32,6 +30,7 @@ from engine.training_runs import (
     read_events,
     save_plan,
 )
+from engine.verb_process import NICENESS, graft_program
 
 LOOK_MS = 250
 
@@ -49,7 +48,7 @@ class TrainerWatch(QObject):
 
     def __init__(self, program: Sequence[str] | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.program = tuple(program or trainer_program())
+        self.program = tuple(program or graft_program())
         self.nice = NICENESS
         self._folder: Path | None = None
         self._story = RunStory()

@@ -36,11 +36,12 @@ from PIL import Image  # noqa: E402
 
 from engine.console import Progress, note  # noqa: E402
 from engine.errors import EngineError, ModelError  # noqa: E402
+from engine.event_lines import json_object  # noqa: E402
 from engine.export.sheets import compose_sheet, write_sheet  # noqa: E402
 from engine.headless import Headless, open_headless  # noqa: E402
 from engine.inversion.distance import FeatureDistance  # noqa: E402
 from engine.inversion.lpips import choose_distance  # noqa: E402
-from engine.measure_events import MeasureNotice, MeasureProgress, json_object  # noqa: E402
+from engine.measure_events import MeasureNotice, MeasureProgress  # noqa: E402
 from engine.metrics.features import own_features  # noqa: E402
 from engine.metrics.measure import MeasureReport, Tools, measure  # noqa: E402
 from engine.metrics.order import MeasureOrder, Metric  # noqa: E402

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.event_lines import to_json_line
 from engine.training_events import (
     CheckpointSaved,
     Event,
@@ -22,8 +23,7 @@ from engine.training_events import (
     Progress,
     SheetSaved,
     Started,
-    from_json_line,
-    to_json_line,
+    read_event,
 )
 from engine.training_process import (
     ask_to_stop,
@@ -80,7 +80,7 @@ TOLD: tuple[Event, ...] = (
 
 @pytest.mark.parametrize("event", [*TOLD, Paused("full", "free some"), Finished("m", 80, 40, True)])
 def test_that_every_event_survives_its_line(event: Event) -> None:
-    back = from_json_line(to_json_line(event))
+    back = read_event(to_json_line(event))
     assert to_json_line(back) == to_json_line(event)  # type: ignore[arg-type]
     assert type(back) is type(event)
 
@@ -93,7 +93,7 @@ def test_that_every_event_survives_its_line(event: Event) -> None:
     ],
 )
 def test_that_a_line_that_is_no_event_is_none(line: str) -> None:
-    assert from_json_line(line) is None
+    assert read_event(line) is None
 
 
 def test_that_a_story_tells_how_far_a_run_is_and_what_its_best_snapshot_is(tmp_path: Path) -> None:

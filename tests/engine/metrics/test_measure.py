@@ -13,6 +13,7 @@ from PIL import Image
 from small_networks import random_network, small_config
 
 from engine.errors import JobError
+from engine.event_lines import json_object, to_json_line
 from engine.imaging import to_rgb
 from engine.inversion.distance import FeatureDistance, default_distance
 from engine.latents import seed_to_z
@@ -23,8 +24,6 @@ from engine.measure_events import (
     MeasureProgress,
     MeasureStarted,
     MetricMeasured,
-    json_object,
-    to_json_line,
 )
 from engine.metrics.features import own_features
 from engine.metrics.measure import MeasureReport, Tools, measure

@@ -12,8 +12,10 @@ from synthetic_faces import write_set
 from typer.testing import CliRunner
 
 from engine.errors import JobError, StorageError
+from engine.portrait_events import PORTRAIT_STYLES, PortraitsMade, PortraitsProgress, read_portrait_event
 from engine.training.cli import _follow, _parsed, app
 from engine.training.events import Event, Finished, Measured, Notice, Paused, Progress, Started
+from engine.training.portrait_data.make import STYLES
 from engine.training.stop_signals import stop_signals
 
 
@@ -121,3 +123,12 @@ def test_that_portrait_data_is_made_from_the_command_line(tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["landmarks", "portrait-data.json", "toon"]
     assert "Wrote 2 pictures of 32 px" in result.output
+    told = CliRunner().invoke(app, [*arguments, "--count", "3", "--style", "toon", "--json"]).output.splitlines()
+    *steps, made = [read_portrait_event(line) for line in told]
+    assert [step.done for step in steps if isinstance(step, PortraitsProgress)][-1] == 3
+    assert isinstance(made, PortraitsMade)
+    assert (made.folder, made.count, made.size, made.styles) == (str(tmp_path / "out"), 3, 32, ("toon",))
+
+
+def test_that_what_is_offered_to_make_is_what_can_be_made() -> None:
+    assert tuple(STYLES) == PORTRAIT_STYLES

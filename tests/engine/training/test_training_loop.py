@@ -11,12 +11,13 @@ from PIL import Image
 from training_fixtures import dataset, everything, kinds, run_in, tiny_network, tiny_trainer
 
 from engine.errors import JobError, StorageError
+from engine.event_lines import to_json_line
 from engine.metrics.features import Features
 from engine.network import load_network
 from engine.training import loop as module
 from engine.training.checkpoint import newest_checkpoint
 from engine.training.config import TrainingConfig
-from engine.training.events import CheckpointSaved, Finished, Measured, Notice, Paused, Progress, to_json_line
+from engine.training.events import CheckpointSaved, Finished, Measured, Notice, Paused, Progress
 from engine.training.loop import due, train
 from engine.training.metrics import Judge, Score
 from engine.training.pictures import LossLog, drawn_losses
