@@ -15,25 +15,26 @@ from safetensors.torch import load as from_safetensors
 from torch import Tensor
 
 from engine.errors import JobError
-from engine.inversion.distance import TRUNK_FILE, at_least
-from engine.nets.perceptual import INPUT_SIZE, MIN_SIZE, PerceptualNet
+from engine.inversion.distance import at_least
+from engine.nets.perceptual import MIN_SIZE, PerceptualNet
 from engine.places import embedded_models_folder
 
 Floats: TypeAlias = NDArray[np.float64]
 
 CHUNK = 16
-SEEN_PX = INPUT_SIZE
-"""What the network looks at; larger pictures are averaged down, so their finest detail goes unjudged."""
+JUDGE_FILE = "judge.safetensors"
+"""Not the trunk that projection descends by: that is the portrait's own discriminator, and would flatter it."""
 
 
 class Features:
     """By Graft's own perceptual network.
 
     Args:
-        path: ``perceptual.safetensors``.
+        path: ``judge.safetensors``.
 
     Attributes:
         device: Where they are computed.
+        seen_px: What the network looks at; larger pictures are averaged down, so their finest detail goes unjudged.
         name: Says what the numbers are, down to the weights: results compare only when it is the same.
     """
 
@@ -41,6 +42,7 @@ class Features:
         data = path.read_bytes()
         self.name = f"graft-perceptual-{hashlib.sha256(data).hexdigest()[:12]}/mean+std"
         self._net = PerceptualNet.from_tensors(from_safetensors(data)).to(device)
+        self.seen_px = self._net.input_size
         self.device = device
 
     @torch.no_grad()
@@ -66,17 +68,17 @@ def own_features(device: torch.device, folder: Path | None = None) -> Features:
     """The features that come with Graft.
 
     Args:
-        folder: Where ``perceptual.safetensors`` is, if not with the embedded models.
+        folder: Where ``judge.safetensors`` is, if not with the embedded models.
 
     Raises:
         JobError: the file is missing or damaged.
     """
-    path = (folder or embedded_models_folder()) / TRUNK_FILE
+    path = (folder or embedded_models_folder()) / JUDGE_FILE
     try:
         return Features(path, device)
     except (OSError, SafetensorError, KeyError, RuntimeError):
         raise JobError(
-            f"Graft's perceptual network, {path.name}, is missing or damaged; pictures are compared by it.",
+            f"Graft's judge of pictures, {path.name}, is missing or damaged; pictures are compared by it.",
             "Restore resources/models from the installation.",
         ) from None
 

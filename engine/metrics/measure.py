@@ -26,7 +26,7 @@ from engine.measure_events import (
     MetricMeasured,
 )
 from engine.metrics.copies import CHECKED, CopyReport, check_copies, drawn_pairs, names_of
-from engine.metrics.features import SEEN_PX, Features, Floats, pooled, row_blocks
+from engine.metrics.features import Features, Floats, pooled, row_blocks
 from engine.metrics.nearest import Prints, joined, prints_of
 from engine.metrics.order import HIGHER_IS_BETTER, MeasureOrder, Metric, PathPart, PathSpace
 from engine.metrics.path_length import lerp, path_distances, path_length, slerp
@@ -124,7 +124,7 @@ def measure(
         device=str(network.device),
         torch=torch.__version__,
         features=tools.features.name,
-        seen_px=SEEN_PX,
+        seen_px=tools.features.seen_px,
         paths=f"{order.path_space} {order.path_part}, {tools.distance.features_name}",
         metrics=run.found,
         copies=run.copies,
@@ -196,8 +196,10 @@ class _Measuring:
                 f"Sets are compared by Graft's own features ({self._tools.features.name}), not by Inception's: the "
                 "numbers compare among themselves only, not with published ones."
             )
-            if self._network.descriptor.img_resolution > SEEN_PX:
-                notices.append(f"These features look at {SEEN_PX} px; detail finer than that is not judged.")
+            if self._network.descriptor.img_resolution > self._tools.features.seen_px:
+                notices.append(
+                    f"These features look at {self._tools.features.seen_px} px; detail finer than that is not judged."
+                )
         if self._data is not None and self.count < self._order.samples:
             notices.append(
                 f"Of {len(self._data):,} real pictures, {self.count:,} are compared with as many samples, and with "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import JobError
-from engine.metrics.features import Features
+from engine.metrics.features import JUDGE_FILE, Features
 from engine.places import embedded_models_folder, user_places
 from engine.training.checkpoint import Found, newest_checkpoint, remove_unfinished
 from engine.training.config import TrainingConfig
@@ -175,9 +175,9 @@ def _judge(config: TrainingConfig, dataset: Dataset, world: World) -> tuple[Judg
     """A judge where there is something to judge with, and sentences about it."""
     if not config.metric_images or world.rank:
         return None, ()
-    path = embedded_models_folder() / "perceptual.safetensors"
+    path = embedded_models_folder() / JUDGE_FILE
     if not path.is_file():
-        return None, ("There is no perceptual network to measure with, so the last snapshot will be exported.",)
+        return None, ("There is no judge to measure with, so the last snapshot will be exported.",)
     features = Features(path, world.device)
     judge = Judge(dataset, features, config.metric_samples, world.device)
     return judge, (
