@@ -53,6 +53,7 @@ _PLANS = {
     # Models
     "add_model": _Plan("Add model…", ("Ctrl+M",), "A StyleGAN2 file: .pkl, .pt, .pth, .safetensors"),
     "train": _Plan("Train a model…", ("Ctrl+T",), "Teach a model your pictures: a folder, a goal, Start"),
+    "measure": _Plan("Measure a model…", (), "How good its pictures are, how varied, and whether it copies"),
     "swap": _Plan("Swap A and B", ("X",)),
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait

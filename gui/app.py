@@ -42,6 +42,7 @@ from gui.first_hints import FirstHints, Hint
 from gui.held_keys import HeldKeys
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
+from gui.measuring.flow import MeasureFlow
 from gui.messages import Messages
 from gui.opening import Opener
 from gui.panels.controls import Controls
@@ -184,6 +185,9 @@ class Studio(QObject):
             self.window, collection, bridge, self.opener, parts.shelf.tray, messages, self.settings, self.places, self
         )
         self.window.actions_["train"].triggered.connect(self.training.open)
+        self.measuring = MeasureFlow(self.window, collection, parts.shelf.tray, messages, self.settings, self)
+        self.window.actions_["measure"].triggered.connect(self.measuring.open)
+        parts.shelf.measure_wanted.connect(self.measuring.open_for)
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -264,6 +268,7 @@ class Studio(QObject):
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
         self.training.close()
+        self.measuring.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()
         save_quietly(self.settings)

@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
                 *VIEW_ACTIONS, None, "fit", "one_to_one", "zoom_in", "zoom_out", None, "hide_docks",
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
-            "&Models": ("add_model", "train", None, "swap", "save_blend"),
+            "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
             "&Portrait": ("open_portrait", self.samples_menu, None, "save_lines"),
             "E&xport": ("export", "copy"),
             "&Help": ("palette", "keys", None, "about"),

@@ -28,6 +28,7 @@ class Shelf(QWidget):
     save_look_wanted = Signal()
     paths_dropped = Signal(object)  # tuple[Path, ...]
     latent_picked = Signal(object)  # LatentRecord
+    measure_wanted = Signal(str)  # sha256
 
     def __init__(
         self,
@@ -164,6 +165,8 @@ class Shelf(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Use as A", lambda: self._assign(sha256, "A"))
         menu.addAction("Use as B", lambda: self._assign(sha256, "B"))
+        menu.addSeparator()
+        menu.addAction("Measure…", lambda: self.measure_wanted.emit(sha256))
         menu.addSeparator()
         menu.addAction("Take off the shelf", lambda: self._forget_model(sha256))
         menu.popup(place)

@@ -34,6 +34,7 @@ from gui.messages import Choice, Messages
 from gui.opening import Opener
 from gui.panels.job_tray import JobTray, breakable
 from gui.settings import Settings
+from gui.training.practice_flow import PracticeFlow
 from gui.training.setup_page import speed_setting
 from gui.training.sheets import first_face
 from gui.training.watch import TrainerWatch
@@ -75,6 +76,8 @@ class TrainingFlow(QObject):
         self.watch.told.connect(self._told)
         self.watch.ended.connect(self._ended)
         tray.card_opened.connect(self._card_opened)
+        self.practice = PracticeFlow(lambda: self.window, tray, messages, settings, places, self)
+        self.practice.made.connect(self._practice_made)
 
     # --- the window -----------------------------------------------------------------------------------------------
 
@@ -84,6 +87,7 @@ class TrainingFlow(QObject):
             self._window = window = TrainingWindow(self._collection, self._settings, self._owner)
             window.run_picked.connect(self.show_run)
             window.setup.start_wanted.connect(self.start)
+            window.setup.practice_wanted.connect(self.practice.open)
             window.page.pause_wanted.connect(self.pause)
             window.page.finish_wanted.connect(self.finish)
             window.page.go_on_wanted.connect(self.go_on)
@@ -105,6 +109,10 @@ class TrainingFlow(QObject):
         window.show()
         window.raise_()
         window.activateWindow()
+
+    @Slot(object)
+    def _practice_made(self, folder: Path) -> None:
+        self.window.setup.choose_folder(folder)
 
     @Slot(object)
     def show_run(self, folder: Path) -> None:
@@ -356,5 +364,6 @@ class TrainingFlow(QObject):
         if self.watch.folder is not None and not self._settings.get(GOES_ON_SETTING, False):
             self.pause()
         self.watch.let_go()
+        self.practice.close()
         if self._window is not None:
             self._window.close()

@@ -54,6 +54,7 @@ class Source:
 
 class SetupPage(QWidget):
     start_wanted = Signal(object)  # TrainingPlan
+    practice_wanted = Signal()
 
     def __init__(self, collection: Collection, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +69,9 @@ class SetupPage(QWidget):
         self._looker = FolderLooker(self)
         self.pictures = FolderDrop(QUESTION)
         self.pictures.setToolTip("The pictures to learn from: PNG, JPEG, WebP, BMP or TIFF, also in folders within")
+        self.practice = QPushButton("No pictures? Make practice pictures from the London set…")
+        self.practice.setProperty("role", "quiet")
+        self.practice.setToolTip("Portraits of nobody, mixed from photographed faces, and drawings of them")
         self.source = CalmComboBox()
         self.source.setAccessibleName("Start from")
         self.source.setToolTip("The model that learns. A run brings its trained discriminator too")
@@ -104,7 +108,7 @@ class SetupPage(QWidget):
         form.setSpacing(8)
         form.addWidget(title_label("Train a model"))
         form.addSpacing(4)
-        form.addWidget(muted_label("Pictures"))
+        form.addWidget(row(muted_label("Pictures"), 1, self.practice))
         form.addWidget(self.pictures, 1)
         form.addSpacing(8)
         form.addWidget(muted_label("Start from"))
@@ -153,6 +157,7 @@ class SetupPage(QWidget):
     def _connect(self) -> None:
         self.pictures.clicked.connect(self.browse)
         self.pictures.dropped.connect(self.choose_folder)
+        self.practice.clicked.connect(self.practice_wanted)
         self._looker.found.connect(self._show_look)
         self.source.activated.connect(self._source_picked)
         self.goal.picked.connect(self._goal_picked)

@@ -32,7 +32,7 @@ class JobCard(QFrame):
     use_requested = Signal(str)
     dismiss_requested = Signal(str)
 
-    def __init__(self, job_id: str, title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, job_id: str, title: str, parent: QWidget | None = None, *, can_pause: bool = True) -> None:
         super().__init__(parent)
         self.job_id = job_id
         self._state = JobState.RUNNING
@@ -49,6 +49,7 @@ class JobCard(QFrame):
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._pause = IconButton("pause", "Pause", size_px=14, parent=self)
         self._pause.clicked.connect(self._toggle_pause)
+        self._pause.setVisible(can_pause)
         self._close = IconButton("close", "Cancel", size_px=14, parent=self)
         self._close.clicked.connect(self._leave)
         self._use = QPushButton("Use it", self)

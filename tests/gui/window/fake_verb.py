@@ -1,0 +1,98 @@
+"""A verb that does nothing: ``fake_verb.py BEHAVIOUR measure MODEL ... `` or ``... train portrait-data ...``.
+
+whole: tells recorded events and ends. waits: tells the first ones and is at work until it is killed.
+refuses: complains. breaks: crashes as a program does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 60
+FEATURES = "graft-perceptual-0123456789ab/mean+std"
+
+
+def measured(metric: str, value: float, floor: float | None, error: float | None = None) -> dict[str, Any]:
+    higher = metric in ("precision", "recall")
+    told = {"value": value, "standard_error": error, "floor": floor, "higher_is_better": higher}
+    return {"event": "MetricMeasured", "metric": metric, **told}
+
+
+MEASURE = (
+    {"event": "MeasureNotice", "text": "Preparing the pictures; what was prepared before is used again."},
+    {"event": "MeasureStarted", "model": "portrait", "img_resolution": 64, "metrics": ["kid", "fid"], "data": "/x",
+     "pictures": 900, "count": 300, "psi": 1.0, "seed": 0, "device": "cpu", "features": FEATURES},
+    {"event": "MeasureNotice", "text": f"Sets are compared by Graft's own features ({FEATURES}), not Inception's."},
+    {"event": "MeasureProgress", "text": "Generating", "done": 75, "total": 300, "elapsed_s": 5, "time_left_s": 15.0},
+    measured("kid", 0.25, 0.05, 0.01),
+    measured("fid", 30.0, 12.0),
+    measured("precision", 0.5, 0.75),
+    measured("recall", 0.25, 0.8),
+    measured("ppl", 31.5, None, 2.0),
+)  # fmt: skip
+COPIES = {
+    "event": "CopiesChecked", "samples": 300, "originals": 20, "closest": 0.1, "median": 0.3,
+    "between_originals": 0.2, "between_originals_median": 0.4, "below": 2, "below_median": 9, "sheet": "/x.png",
+}  # fmt: skip
+PORTRAITS = (
+    {"event": "PortraitsProgress", "done": 0, "total": 40, "elapsed_s": 1.0, "time_left_s": None},
+    {"event": "PortraitsProgress", "done": 10, "total": 40, "elapsed_s": 5.0, "time_left_s": 15.0},
+)
+
+
+def tell(event: dict[str, Any]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def after(arguments: list[str], name: str) -> str:
+    return arguments[arguments.index(name) + 1]
+
+
+def finish_measuring(arguments: list[str]) -> None:
+    from PIL import Image
+
+    if "--originals" in arguments:
+        Image.new("RGB", (96, 64), (10, 120, 200)).save(after(arguments, "--sheet"))
+        tell(COPIES)
+    report = Path(after(arguments, "--out"))
+    report.write_text(json.dumps(arguments))
+    tell({"event": "MeasureFinished", "report": str(report), "elapsed_s": 61.0})
+
+
+def finish_portraits(arguments: list[str]) -> None:
+    from PIL import Image
+
+    out = Path(after(arguments, "--out"))
+    styles = [word for before, word in itertools.pairwise(arguments) if before == "--style"]
+    for style in styles:
+        (out / style).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (32, 32), (number, 120, 200)).save(out / style / f"{number}.png")
+    (out / "arguments.json").write_text(json.dumps(arguments))
+    made = {"folder": str(out), "count": 40, "size": 32, "styles": styles, "elapsed_s": 20.0}
+    tell({"event": "PortraitsMade", **made})
+
+
+def main(behaviour: str, arguments: list[str]) -> None:
+    if behaviour == "refuses":
+        print("a library warns\ngraft: The folder few holds 9 pictures; at least 10 are needed.", file=sys.stderr)
+        raise SystemExit(1)
+    if behaviour == "breaks":
+        raise RuntimeError("out of luck")
+    is_measuring = arguments[0] == "measure"
+    for event in MEASURE if is_measuring else PORTRAITS:
+        tell(event)
+    print("no event at all", flush=True)
+    if behaviour == "waits":
+        threading.Event().wait(PATIENCE_S)
+        return
+    (finish_measuring if is_measuring else finish_portraits)(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
