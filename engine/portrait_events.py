@@ -15,7 +15,7 @@ PORTRAIT_STYLES = ("portrait", "toon", "woodblock", "pencil", "lines")
 class PortraitsProgress:
     """Attributes:
     done: Pictures per style that are there, those of earlier calls included.
-    time_left_s: NaN as long as none was made by this process.
+    time_left_s: NaN until this process has made two.
     """
 
     done: int

@@ -260,17 +260,20 @@ def portrait_data(
 
 def _follow_portraits(counts: Iterator[int], order: PortraitOrder, *, as_json: bool) -> None:
     began = time.perf_counter()
-    line, earlier, told_at = Line(), None, -math.inf
+    line, told_at = Line(), -math.inf
+    seen: list[tuple[int, float]] = []  # how many were done when: on entry, then at the first one made
     try:
         for done in counts:
             now = time.perf_counter()
-            earlier = done if earlier is None else earlier
+            if len(seen) < 2:
+                seen.append((done, now))
             if not as_json:
                 line(f"{done:,} of {order.count:,} pictures", done / order.count)
             elif now - told_at >= JSON_PROGRESS_S or done == order.count:
                 told_at = now
-                made = done - earlier
-                left = (now - began) / made * (order.count - done) if made else math.nan
+                # The first one waits until the faces are cut out, which says nothing of the others.
+                made, since = done - seen[-1][0], now - seen[-1][1]
+                left = since / made * (order.count - done) if made else math.nan
                 typer.echo(to_json_line(PortraitsProgress(done, order.count, now - began, left)))
     finally:
         line.done()
