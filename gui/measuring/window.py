@@ -12,10 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from gui.collection import Collection
 from gui.measuring.results import Results
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import caption_label, muted_label, row
+from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
-from gui.training.setup_page import scrolling, title_label, vertical_line
 from gui.widgets.section import Section
 from gui.widgets.value_field import ValueField
 

@@ -1,9 +1,9 @@
-"""Small words on the panels: the letters A and B in their colours, captions, rows."""
+"""What panels are set with: the letters A and B in their colours, titles, captions, rows, lines."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from engine.state import Side
 from gui.theme import current_theme
@@ -27,6 +27,13 @@ class Letter(QLabel):
         style = f"color: {theme.a_text if self._side is Side.A else theme.b_text}; font-weight: 600;"
         if style != self.styleSheet():
             self.setStyleSheet(style)
+
+
+def title_label(text: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setProperty("role", "title")
+    return label
 
 
 def muted_label(text: str = "") -> QLabel:
@@ -65,3 +72,20 @@ def row(*widgets: QWidget | int, spacing: int = 8) -> QWidget:
         else:
             layout.addWidget(widget)
     return holder
+
+
+def vertical_line() -> QFrame:
+    line = QFrame()
+    line.setFixedWidth(1)
+    line.setProperty("role", "line")
+    return line
+
+
+def scrolling(inside: QWidget) -> QScrollArea:
+    inside.setProperty("role", "panel")
+    area = QScrollArea()
+    area.setWidget(inside)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area

@@ -12,10 +12,9 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QVBox
 from engine.errors import printable
 from engine.portrait_events import PORTRAIT_STYLES
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import caption_label, muted_label, row
+from gui.panels.labels import caption_label, muted_label, row, title_label
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
-from gui.training.setup_page import title_label
 from gui.widgets.job_card import ProgressLine
 from gui.widgets.value_field import ValueField
 

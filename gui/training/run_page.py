@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from engine.errors import printable
 from engine.training_runs import RunGlance, RunState, has_checkpoint, sheets_of
 from engine.training_snapshot import Snapshot
-from gui.panels.labels import caption_label, muted_label
+from gui.panels.labels import caption_label, muted_label, title_label
 from gui.theme import current_theme, figures_font
 from gui.training.goals import LEARNING_RATE
-from gui.training.setup_page import MAX_IMAGES, title_label
+from gui.training.setup_page import MAX_IMAGES
 from gui.training.sheets import read_sheet
 from gui.training.words import figures, origin_words, state_sentence
 from gui.widgets.edit_slider import EditSlider

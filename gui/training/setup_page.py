@@ -9,12 +9,10 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import (
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +22,7 @@ from engine.library_records import ModelRecord
 from engine.training_runs import RunGlance, TrainingPlan, has_checkpoint
 from gui.collection import Collection
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import caption_label, muted_label, row
+from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
 from gui.training.advanced import AdvancedSettings
 from gui.training.goals import GOALS, Goal, settings_of, suggested
@@ -69,7 +67,7 @@ class SetupPage(QWidget):
         self._looker = FolderLooker(self)
         self.pictures = FolderDrop(QUESTION)
         self.pictures.setToolTip("The pictures to learn from: PNG, JPEG, WebP, BMP or TIFF, also in folders within")
-        self.practice = QPushButton("No pictures? Make practice pictures from the London set…")
+        self.practice = QPushButton("Make practice pictures from the London set…")
         self.practice.setProperty("role", "quiet")
         self.practice.setToolTip("Portraits of nobody, mixed from photographed faces, and drawings of them")
         self.source = CalmComboBox()
@@ -389,27 +387,3 @@ def speed_setting(resolution: int) -> str:
 def _source_of(record: ModelRecord) -> Source:
     path = record.path if record.path.is_file() or record.source is None else record.source
     return Source(str(path), record.ref.name, record.descriptor.img_resolution)
-
-
-def title_label(text: str = "") -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("role", "title")
-    return label
-
-
-def vertical_line() -> QFrame:
-    line = QFrame()
-    line.setFixedWidth(1)
-    line.setProperty("role", "line")
-    return line
-
-
-def scrolling(inside: QWidget) -> QScrollArea:
-    inside.setProperty("role", "panel")
-    area = QScrollArea()
-    area.setWidget(inside)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return area

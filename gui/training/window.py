@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QStac
 from engine.training_runs import RunGlance
 from gui.collection import Collection
 from gui.icons import icon
-from gui.panels.labels import caption_label
+from gui.panels.labels import caption_label, vertical_line
 from gui.settings import Settings
 from gui.training.run_list import RunList
 from gui.training.run_page import RunPage
-from gui.training.setup_page import SetupPage, vertical_line
+from gui.training.setup_page import SetupPage
 
 DEFAULT_SIZE = QSize(1180, 760)
 MINIMUM_SIZE = QSize(900, 600)
