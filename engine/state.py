@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+DEFAULT_PSI = 0.7
+"""Of seeds: enough truncation that most faces are good ones."""
+
 
 class View(StrEnum):
     """Which of the three pictures of one latent."""
@@ -153,7 +156,7 @@ class EditState:
     model_a: ModelRef | None = None
     model_b: ModelRef | None = None
     latent: Latent = SeedLatent()
-    truncation_psi: float = 0.7
+    truncation_psi: float = DEFAULT_PSI
     truncation_cutoff: int | None = None
     class_index: int | None = None
     mix: tuple[MixSource, ...] = ()
@@ -176,8 +179,13 @@ def with_latent(state: EditState, latent: Latent) -> EditState:
 
 
 def with_seed(state: EditState, seed: int) -> EditState:
-    """Go to a seed, at the middle of its pad."""
-    return replace(state, latent=SeedLatent(seed))
+    """Go to a seed, at the middle of its pad.
+
+    A portrait shown whole, at psi 1, leaves no truncation that was meant for seeds: they get the usual one.
+    """
+    was_whole = isinstance(state.latent, StoredLatent) and state.truncation_psi == 1.0
+    psi = DEFAULT_PSI if was_whole else state.truncation_psi
+    return replace(state, latent=SeedLatent(seed), truncation_psi=psi)
 
 
 def with_pad(state: EditState, x: float, y: float) -> EditState:

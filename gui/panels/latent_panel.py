@@ -7,7 +7,16 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QLabel, QWidget
 
-from engine.state import EditState, SeedLatent, StoredLatent, with_latent, with_pad, with_seed, with_truncation
+from engine.state import (
+    DEFAULT_PSI,
+    EditState,
+    SeedLatent,
+    StoredLatent,
+    with_latent,
+    with_pad,
+    with_seed,
+    with_truncation,
+)
 from gui.collection import Collection
 from gui.panels.hand import follow_hand
 from gui.panels.labels import column, muted_label, row
@@ -21,7 +30,6 @@ from gui.widgets.value_field import ValueField
 
 MAX_SEED = 2**32 - 1
 PAD_PX = 84
-DEFAULT_PSI = 0.7
 NO_PAD = "A portrait has no seed to walk around; go back to the seed"
 
 

@@ -58,6 +58,7 @@ TOON = Blend(swap_resolution=32, level=1, width=0.6, low=Side.B)
 
 # In the order of the shelf. The window opens on the first.
 LOOKS: dict[str, tuple[str, str, str, Blend, Noise]] = {
+    "00-storybook": ("Storybook", "portrait", "toon", replace(TOON, swap_resolution=64), Noise()),
     "01-toonify": ("Toonify", "portrait", "toon", TOON, Noise()),
     "02-half-toon": (
         "Half toon", "portrait", "toon", replace(TOON, curve=(1.0,) * 14, alpha=0.5), Noise(),

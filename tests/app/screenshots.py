@@ -1,8 +1,9 @@
 """Take the pictures of the README: the real window, the real engine, the embedded models.
 
-    python tests/app/screenshots.py [FOLDER] [NAME ...]
+    python tests/app/screenshots.py [FOLDER] [NAME ...] [--run RUN]
 
-writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots.
+writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots; and training, when
+there is a folder of a run to show.
 """
 
 from __future__ import annotations
@@ -126,7 +127,24 @@ def search(camera: Photographer) -> None:
     camera.take("portrait")
 
 
+def shoot_training(camera: Photographer, run: Path) -> None:
+    """The training window, with a run that `main.py train` made."""
+    training = camera.studio.training
+    training.open()
+    training.window.resize(SIZE)
+    training.show_run(run)
+    rest(1500)
+    training.window.grab().save(str(camera.folder / "training.png"), "PNG", 0)  # type: ignore[call-overload]
+    print("training.png", flush=True)
+    training.window.close()
+
+
 def main(arguments: list[str]) -> None:
+    run = None
+    if "--run" in arguments:
+        place = arguments.index("--run")
+        run = Path(arguments[place + 1])
+        arguments = arguments[:place] + arguments[place + 2 :]
     folder = Path(arguments[0]) if arguments else ROOT / "resources" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     prepare_process()
@@ -138,7 +156,11 @@ def main(arguments: list[str]) -> None:
         studio.window.resize(SIZE)
         studio.show()
         try:
-            shoot(Photographer(app, studio, folder, frozenset(arguments[1:])))
+            camera = Photographer(app, studio, folder, frozenset(arguments[1:]))
+            if run is not None:
+                shoot_training(camera, run)
+            if run is None or len(arguments) > 1:
+                shoot(camera)
         finally:
             studio.window.close()
             studio.close()
