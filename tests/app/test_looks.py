@@ -42,7 +42,7 @@ def test_that_the_first_start_shows_a_portrait_under_a_look(graft: Graft) -> Non
     assert isinstance(state.latent, StoredLatent)
     (item,) = graft.studio.window.parts.shelf.portraits.items
     assert item.key == state.latent.key
-    curve = shown_curve(state.blend, 10)
+    curve = shown_curve(state.blend, 14)
     assert max(curve) - min(curve) > 0.5  # it says something
     assert len({round(share, 3) for share in curve}) > 3
     assert shelf(graft).selected_key is not None  # the look that it wears

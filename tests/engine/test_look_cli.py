@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from test_cli import done, few_threads, home, pixels, refused  # noqa: F401 - two are fixtures
 
 from engine.look import Look
@@ -30,7 +29,6 @@ def test_that_a_look_is_put_on_by_name_and_options_change_it(tmp_path: Path) -> 
     assert (pixels(tmp_path / "a.png") == pixels(tmp_path / "plain.png")).all()
     done("render", tmp_path / "plain.png", "--look", "Half toon", "--view", "blend", "-o", tmp_path / "again.png")
     assert (pixels(tmp_path / "again.png") == pixels(tmp_path / "half.png")).all()
-    assert torch.get_num_threads() == 1
 
 
 def test_that_a_look_is_put_on_from_a_file(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_that_progress_reaches_its_end_and_the_features_are_named(
     notices = " ".join(event.text for event in told if isinstance(event, MeasureNotice))
     assert "not with published ones" in notices
     assert "Of 24 real pictures, 12 are compared" in notices
-    assert "FID of 12 pictures on 1,152 features is largely chance" in notices
+    assert "FID of 12 pictures on 1,344 features is largely chance" in notices
     assert report.paths == "w end, Graft's own face features"
 
 
