@@ -2,8 +2,8 @@
 
     python tests/app/screenshots.py [FOLDER] [NAME ...] [--run RUN]
 
-writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots; and training, when
-there is a folder of a run to show.
+writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots; and training,
+when there is a folder of a run to show.
 """
 
 from __future__ import annotations
