@@ -10,7 +10,8 @@ from torch import Tensor
 
 from engine.blending import blend_block, blend_mapping, check_blendable, scratch_for
 from engine.errors import ModelError
-from engine.network import Network
+from engine.nets.noise import NoiseInput
+from engine.network import Carry, Network
 from engine.shares import Shares
 from engine.state import ModelRef
 from engine.weight_distance import weight_distance
@@ -76,6 +77,21 @@ class ModelPair:
             blend_block(scratch, self.a, self._other(), shares, index)
             self._written[index] = key
         return scratch
+
+    @torch.no_grad()
+    def run_block(
+        self, index: int, shares: Shares, carry: Carry | None, ws: Tensor, noise: NoiseInput, *, exact: bool = False
+    ) -> Carry:
+        """Run block `index` of the blend.
+
+        Args:
+            carry: What the block below returned; None for block 0.
+            ws: All rows, ``[1, num_ws, w_dim]``, float32.
+            noise: From `Network.noise_input`.
+            exact: In float32 by the plain networks, for exports; otherwise as fast as this machine can for previews.
+        """
+        network = self.block_network(index, shares)
+        return network.run_block(index, carry, ws, network.block_noise(index, noise))
 
     def mapping_key(self, shares: Shares) -> WeightsKey:
         return self._key((shares.mapping,))

@@ -103,14 +103,17 @@ class Pipeline:
             del self._pairs[next(iter(self._pairs))]
         return pair
 
-    def start(self, edit: ResolvedEdit, *, fresh: bool = False, keep: bool = True) -> Synthesis:
+    def start(self, edit: ResolvedEdit, *, fresh: bool = False, keep: bool = True, exact: bool = False) -> Synthesis:
         """Begin a picture.
 
         Args:
             fresh: Do not look into the cache, nor leave anything there.
             keep: Leave what is computed in the cache.
+            exact: In float32 by the plain networks, as exports are. Always fresh: the cache holds previews.
         """
-        return Synthesis(self, edit, _NO_CACHE if fresh else self.cache if keep else ReadOnlyCache(self.cache))
+        if fresh or exact:
+            return Synthesis(self, edit, _NO_CACHE, exact=exact)
+        return Synthesis(self, edit, self.cache if keep else ReadOnlyCache(self.cache))
 
     def render(self, state: EditState, view: View = View.BLEND) -> Tensor:
         """The finished picture of a state, computed afresh: ``[1, C, H, W]``, float32, nominally in [-1, 1]."""
@@ -118,7 +121,7 @@ class Pipeline:
 
     def render_steps(self, state: EditState, view: View = View.BLEND) -> Generator[Synthesis, None, Tensor]:
         """`render`, yielding after every block."""
-        synthesis = self.start(self.resolve_view(state, view), fresh=True)
+        synthesis = self.start(self.resolve_view(state, view), exact=True)
         while not synthesis.done:
             synthesis.step()
             yield synthesis
@@ -192,8 +195,9 @@ class Synthesis:
         index: The next block; its resolution is ``4 << index``.
     """
 
-    def __init__(self, pipeline: Pipeline, edit: ResolvedEdit, cache: StageCache) -> None:
+    def __init__(self, pipeline: Pipeline, edit: ResolvedEdit, cache: StageCache, *, exact: bool = False) -> None:
         self.edit = edit
+        self._exact = exact
         self._pipeline = pipeline
         self._cache = cache
         self._pair = pipeline.pair(edit)
@@ -245,8 +249,9 @@ class Synthesis:
             self._ws = self._pipeline.edited_ws(self._pair, self.edit, self._cache)
         if self._noise is None:
             self._noise = self._pipeline.noise_input(self._pair, self.edit.noise)
-        network = self._pair.block_network(index, self.edit.shares)
-        carry = network.run_block(index, self._carry, self._ws, network.block_noise(index, self._noise))
+        carry = self._pair.run_block(
+            index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact
+        )
         # Nobody goes on from the last features, which are the largest.
         result = carry.img if index + 1 == len(self._keys) and carry.img is not None else carry
         self._advance(index, result)
