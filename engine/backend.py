@@ -53,8 +53,8 @@ class TorchBackend:
         torch.set_grad_enabled(False)  # of this thread; what needs gradients asks for them
         choice = choose_device(device)
         self.device = choice.name
-        self.dtype = choice.dtype
         self._pipeline = open_pipeline(library, store, choice)
+        self.dtype = str(self._pipeline.arithmetic.full).removeprefix("torch.")
         self._handlers = JobHandlers(self._pipeline, library, choice)
 
     def passes(self, request: RenderRequest) -> Sequence[SynthesisPass]:

@@ -12,6 +12,9 @@ from engine.blending import blend_block, blend_mapping, check_blendable, scratch
 from engine.errors import ModelError
 from engine.nets.noise import NoiseInput
 from engine.network import Carry, Network
+from engine.preview.blocks import PreviewBlocks
+from engine.preview.mixing import BlockShares, ConvShares, MixShares
+from engine.preview.packing import Packs
 from engine.shares import Shares
 from engine.state import ModelRef
 from engine.weight_distance import weight_distance
@@ -28,18 +31,27 @@ class ModelPair:
 
     Args:
         b: None when there is nothing to blend.
+        packs: Where packed forms for previews are kept; without them previews run as exports do.
 
     Raises:
         ModelError: the weights of A and B cannot be mixed; says why.
     """
 
-    def __init__(self, ref_a: ModelRef, a: Network, ref_b: ModelRef | None = None, b: Network | None = None) -> None:
+    def __init__(
+        self,
+        ref_a: ModelRef,
+        a: Network,
+        ref_b: ModelRef | None = None,
+        b: Network | None = None,
+        packs: Packs | None = None,
+    ) -> None:
         if b is not None:
             check_blendable(a, b)
         self.a = a
         self.b = b
         self._sha_a = ref_a.sha256
         self._sha_b = "" if ref_b is None else ref_b.sha256
+        self._preview = _preview_blocks(a, b, packs)
         self._scratch: Network | None = None
         self._written: dict[int | str, WeightsKey] = {}
         self._clamps: tuple[bool, ...] = ()
@@ -88,8 +100,11 @@ class ModelPair:
             carry: What the block below returned; None for block 0.
             ws: All rows, ``[1, num_ws, w_dim]``, float32.
             noise: From `Network.noise_input`.
-            exact: In float32 by the plain networks, for exports; otherwise as fast as this machine can for previews.
+            exact: In float32 by the plain networks, for exports; otherwise in packed form, as previews need it. A
+                carry goes on only the way it came.
         """
+        if self._preview is not None and not exact:
+            return self._preview.run(index, _mix_shares(index, shares, self.b is not None), carry, ws, noise)
         network = self.block_network(index, shares)
         return network.run_block(index, carry, ws, network.block_noise(index, noise))
 
@@ -150,4 +165,31 @@ def _block_shares(index: int, shares: Shares) -> tuple[float, ...]:
         *shares.noise[both],
         shares.torgb[2 * index + 1],
         shares.torgb_affine[2 * index + 1],
+    )
+
+
+def _preview_blocks(a: Network, b: Network | None, packs: Packs | None) -> PreviewBlocks | None:
+    if packs is None:
+        return None
+    packed = [packs.of(network) for network in (a, b) if network is not None]
+    usual = [network for network in packed if network is not None]
+    return PreviewBlocks(usual) if len(usual) == len(packed) else None
+
+
+def _mix_shares(index: int, shares: Shares, has_b: bool) -> BlockShares:
+    """The shares of everything in block `index`, as one number per network."""
+
+    def mix(share: float) -> MixShares:
+        return (1.0 - share, share) if has_b else (1.0,)
+
+    def conv(position: int) -> ConvShares:
+        return ConvShares(mix(shares.conv[position]), mix(shares.conv_affine[position]), mix(shares.noise[position]))
+
+    low, high = 2 * index, 2 * index + 1
+    return BlockShares(
+        const=mix(shares.conv[low]),
+        conv0=conv(low) if index else None,
+        conv1=conv(high),
+        torgb=mix(shares.torgb[high]),
+        torgb_affine=mix(shares.torgb_affine[high]),
     )

@@ -22,6 +22,8 @@ from engine.models import ModelPool
 from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
+from engine.preview.arithmetic import Arithmetic, choose_arithmetic
+from engine.preview.packing import Packs
 from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
 from engine.stage_cache import ReadOnlyCache, StageCache
 from engine.state import EditState, Latent, ModelRef, NoiseMode, SeedLatent, StoredLatent, View, latent_keys
@@ -37,12 +39,17 @@ class Pipeline:
 
     Args:
         cache: Where stages are kept.
+        arithmetic: Of previews; by default what is fast on the models' device.
     """
 
-    def __init__(self, models: ModelPool, store: LatentStore, cache: StageCache) -> None:
+    def __init__(
+        self, models: ModelPool, store: LatentStore, cache: StageCache, arithmetic: Arithmetic | None = None
+    ) -> None:
         self.models = models
         self.store = store
         self.cache = cache
+        self.arithmetic = arithmetic or choose_arithmetic(models.device)
+        self._packs = Packs(self.arithmetic)
         self.block_seconds: dict[Hashable, float] = {}
         self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
 
@@ -97,7 +104,8 @@ class Pipeline:
         if (pair := self._pairs.pop(key, None)) is None:
             refs = [ref for ref in key if ref is not None]
             networks = self.models.networks(refs)
-            pair = ModelPair(edit.model_a, networks[0], edit.model_b, networks[1] if len(refs) > 1 else None)
+            b = networks[1] if len(refs) > 1 else None
+            pair = ModelPair(edit.model_a, networks[0], edit.model_b, b, self._packs)
         self._pairs[key] = pair
         while len(self._pairs) > KEPT_PAIRS:
             del self._pairs[next(iter(self._pairs))]
@@ -249,9 +257,7 @@ class Synthesis:
             self._ws = self._pipeline.edited_ws(self._pair, self.edit, self._cache)
         if self._noise is None:
             self._noise = self._pipeline.noise_input(self._pair, self.edit.noise)
-        carry = self._pair.run_block(
-            index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact
-        )
+        carry = self._pair.run_block(index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact)
         # Nobody goes on from the last features, which are the largest.
         result = carry.img if index + 1 == len(self._keys) and carry.img is not None else carry
         self._advance(index, result)

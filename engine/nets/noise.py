@@ -52,10 +52,11 @@ class NoiseInput:
         factor = self.strengths.get(layer, self.strength)
         if self.mode == "none" or factor == 0.0:
             return None
-        noise = self._map(layer, const, batch)
+        noise = self.layer_map(layer, const, batch)
         return noise if factor == 1.0 else noise * factor
 
-    def _map(self, layer: str, const: Tensor, batch: int) -> Tensor:
+    def layer_map(self, layer: str, const: Tensor, batch: int) -> Tensor:
+        """The layer's noise before any strength, like `const` in dtype and device; not for mode "none"."""
         size = const.shape[-1]
         if (given := self.maps.get(layer)) is not None:
             return given.to(const).reshape(-1, 1, size, size)

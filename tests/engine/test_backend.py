@@ -10,11 +10,12 @@ import pytest
 import torch
 from scripted_backend import PATIENCE_S, Recorder
 from shelf import Shelf
+from torch import Tensor
 
 from engine.backend import SynthesisPass, TorchBackend
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
-from engine.messages import EngineReady, Frame, RenderRequest
+from engine.messages import EngineReady, Frame, Pixels, RenderRequest
 from engine.models import ModelPool
 from engine.pipeline import Pipeline
 from engine.stage_cache import StageCache
@@ -50,6 +51,12 @@ def begun(pipeline: Pipeline, state: EditState, largest_px: int | None = None) -
     return SynthesisPass(pipeline, pipeline.resolve(state), View.BLEND, largest_px)
 
 
+def is_close(shown: Pixels, exact: Tensor) -> bool:
+    """Whether a preview is the picture, as far as the eye can tell: 40 dB."""
+    error = shown.astype(np.float64) - to_bgrx(exact)
+    return float(np.square(error).mean()) < 255.0**2 / 10**4.0
+
+
 def slow_from(pipeline: Pipeline, state: EditState, first_slow: int) -> None:
     """Make the pipeline believe that it has measured this."""
     assert state.model_a is not None
@@ -60,7 +67,7 @@ def slow_from(pipeline: Pipeline, state: EditState, first_slow: int) -> None:
 def test_that_a_picture_within_the_budget_comes_at_once_in_full(pipeline: Pipeline, model: ModelRef) -> None:
     shot = begun(pipeline, EditState(model)).preview(LONG_S)
     assert (shot.is_final, shot.size_px, shot.full_size_px) == (True, 256, 256)
-    assert np.array_equal(shot.image, to_bgrx(pipeline.render(EditState(model))))
+    assert is_close(shot.image, pipeline.render(EditState(model)))
 
 
 @pytest.mark.parametrize(("first_slow", "shown_px"), [(0, 64), (5, 64), (6, 128)])
@@ -84,7 +91,7 @@ def test_that_a_late_picture_is_shown_coarse_and_goes_on_to_the_same_full_one(
             break
     assert yields == {64: 2, 128: 1}[shown_px]  # one block each
     assert (fine.is_final, fine.size_px) == (True, 256)
-    assert np.array_equal(fine.image, to_bgrx(pipeline.render(state)))
+    assert is_close(fine.image, pipeline.render(state))
 
 
 def test_that_a_preview_need_not_be_larger_than_the_canvas(pipeline: Pipeline, model: ModelRef) -> None:
@@ -123,8 +130,8 @@ def test_that_the_real_engine_follows_a_drag_to_its_last_value(
     assert recorder.generations == sorted(recorder.generations)
     assert torch.is_grad_enabled()  # here, whatever the engine's own thread does
     fresh = Pipeline(ModelPool(shelf, "cpu", 64 * MIB), LatentStore(), StageCache(0))
-    assert np.array_equal(last.image, to_bgrx(fresh.render(state)))
-    assert np.array_equal(alone.image, to_bgrx(fresh.render(state, View.A)))
+    assert is_close(last.image, fresh.render(state))
+    assert is_close(alone.image, fresh.render(state, View.A))
     assert any("unrelated" in warning for warning in last.warnings)
 
 

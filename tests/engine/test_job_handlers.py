@@ -123,7 +123,8 @@ def test_that_a_foreign_model_is_loaded_shelved_and_can_be_shown(studio: Studio)
     frame = studio.recorder.wait_for_frame(1)
     network = load_network(path)
     z = torch.from_numpy(np.random.RandomState(1).randn(1, network.descriptor.z_dim))
-    assert np.array_equal(frame.image, to_bgrx(network.synthesis(network.mapping(z))))
+    exact = to_bgrx(network.synthesis(network.mapping(z)))
+    assert np.abs(frame.image.astype(int) - exact).mean() < 1.0
 
 
 def test_that_a_file_which_is_no_model_fails_with_its_reason(studio: Studio, photo: Path) -> None:

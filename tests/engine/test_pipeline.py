@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.blending import blend
 from engine.errors import LatentError, ModelError
 from engine.latents import LatentStore, seed_to_z
+from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.network import Network
 from engine.pipeline import Pipeline
@@ -47,17 +48,17 @@ class Calls:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.blocks: list[int] = []
         self.mappings = 0
-        run_block, mapping = Network.run_block, Network.mapping
+        run_block, mapping = ModelPair.run_block, Network.mapping
 
-        def counted_block(network: Network, index: int, *args: object, **options: object) -> object:
+        def counted_block(pair: ModelPair, index: int, *args: object, **options: object) -> object:
             self.blocks.append(index)
-            return run_block(network, index, *args, **options)  # type: ignore[arg-type]
+            return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
 
         def counted_mapping(network: Network, *args: object, **options: object) -> object:
             self.mappings += 1
             return mapping(network, *args, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Network, "run_block", counted_block)
+        monkeypatch.setattr(ModelPair, "run_block", counted_block)
         monkeypatch.setattr(Network, "mapping", counted_mapping)
 
     def taken(self) -> tuple[list[int], int]:
@@ -123,6 +124,16 @@ def new_pipeline(shelf: Shelf, cache_bytes: int = 64 * MIB, store: LatentStore |
 
 def cached(pipeline: Pipeline, state: EditState, view: View = View.BLEND) -> Tensor:
     synthesis = pipeline.start(pipeline.resolve(state).for_view(view))
+    while not synthesis.done:
+        synthesis.step()
+    assert synthesis.image is not None
+    return synthesis.image
+
+
+def fresh_preview(pipeline: Pipeline, state: EditState, view: View = View.BLEND) -> Tensor:
+    """What `cached` would be if nothing were cached and nothing mixed yet."""
+    pipeline._pairs.clear()
+    synthesis = pipeline.start(pipeline.resolve(state).for_view(view), fresh=True)
     while not synthesis.done:
         synthesis.step()
     assert synthesis.image is not None
@@ -463,9 +474,7 @@ def test_that_cached_equals_fresh_whatever_was_edited_before(
             left.step()
         state = edited(state, edit)
         found = cached(used, state, view)
-        for pair in fresh._pairs.values():
-            pair._written.clear()
-        assert torch.equal(found, fresh.render(state, view))
+        assert torch.equal(found, fresh_preview(fresh, state, view))
         while not left.done:
             left.step()
         rest = fresh.start(left.edit, fresh=True)
@@ -482,8 +491,7 @@ def test_that_pictures_taking_turns_do_not_spoil_each_other(pipeline: Pipeline, 
     cached(pipeline, with_noise(of_a, layer_strengths=(1.0,) * 8 + (0.5,)))  # writes the last block only
     wanted = with_noise(of_b, layer_strengths=(1.0,) * 6 + (0.5,))
     found = cached(pipeline, wanted)
-    pipeline._pairs.clear()
-    assert torch.equal(found, pipeline.render(wanted))
+    assert torch.equal(found, fresh_preview(pipeline, wanted))
 
 
 def test_that_networks_without_pictures_on_the_way_are_cached_too(shelf: Shelf, calls: Calls) -> None:
@@ -494,7 +502,7 @@ def test_that_networks_without_pictures_on_the_way_are_cached_too(shelf: Shelf, 
     for _ in range(4):
         synthesis.step()
     assert (synthesis.image, synthesis.size_px) == (None, 0)
-    assert torch.equal(cached(pipeline, resnet), pipeline.render(resnet))
+    assert torch.equal(cached(pipeline, resnet), fresh_preview(pipeline, resnet))
     calls.taken()
     cached(pipeline, with_swap_resolution(resnet, 32))
     assert calls.taken()[0] == [3, 4]

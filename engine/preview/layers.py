@@ -1,0 +1,174 @@
+"""What the layers of a preview compute, for one picture and without gradients.
+
+A modulated convolution is ``lrelu(conv(x * styles, weight) * scale + noise + bias)`` with the activation's gain
+folded into scale, noise and bias, which the leaky ReLU lets pass. Whichever is smaller is multiplied by the styles:
+the features below 128 px, the weights above. Noise and bias are added together, as the product of a two-column
+matrix (noise map, ones) and a two-row matrix (strength, bias): one pass over the features, not two slow broadcasts.
+
+Source: Karras et al. 2020, arXiv:1912.04958, section 2.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.preview.packing import USUAL_TAPS, PackedAffine
+
+_DEMODULATION_FLOOR = 1e-8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvWeights:
+    """What a convolution runs on: one network's, or a mixture. Fields as in `PackedConv`.
+
+    Attributes:
+        energy: ``[O, I]``, float32: the squares of the weight, summed over its taps.
+    """
+
+    resolution: int
+    upsamples: bool
+    affine: PackedAffine
+    weight: Tensor
+    energy: Tensor
+    bias: Tensor
+    gain: float
+    slope: float
+    clamp: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToRGBWeights:
+    """Fields as in `PackedToRGB`."""
+
+    affine: PackedAffine
+    weight: Tensor
+    bias: Tensor
+    clamp: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseColumns:
+    """What a layer adds to its features: ``columns @ strengths`` at every pixel.
+
+    Attributes:
+        columns: ``[r * r, K + 1]``: K noise maps, and ones, which the bias goes to.
+        strengths: One per map, activation gain included.
+    """
+
+    columns: Tensor
+    strengths: tuple[float, ...]
+
+
+def styles_of(affine: PackedAffine, w: Tensor) -> Tensor:
+    """``[w_dim]`` to ``[I]``, float32."""
+    return torch.addmv(affine.bias, affine.weight, w)
+
+
+def modulated_conv(
+    x: Tensor, weights: ConvWeights, w: Tensor, noise: NoiseColumns | None, *, modulates_activations: bool
+) -> Tensor:
+    """One synthesis layer.
+
+    Args:
+        x: ``[1, I, h, h]``. Not modified.
+        w: ``[w_dim]``, float32.
+        noise: None for no noise.
+
+    Returns:
+        A fresh tensor ``[1, O, r, r]``, of the dtype and memory layout of `x`.
+    """
+    styles = styles_of(weights.affine, w)
+    scale = (torch.mv(weights.energy, styles.square()) + _DEMODULATION_FLOOR).rsqrt_() * weights.gain
+    convolve = _upsampling if weights.upsamples else _same_size
+    bias = None if noise is not None else weights.bias
+    small_side = x.shape[1] * x.shape[2] * x.shape[3] <= weights.weight.numel()
+    y = convolve(x, weights.weight, styles, scale, bias, on_features=modulates_activations and small_side)
+    if noise is not None:
+        _add_noise_and_bias(y, noise, weights.bias)
+    if weights.slope != 1.0:
+        y = F.leaky_relu_(y, weights.slope)
+    return y if weights.clamp is None else y.clamp_(-weights.clamp, weights.clamp)
+
+
+def _same_size(
+    x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor, bias: Tensor | None, *, on_features: bool
+) -> Tensor:
+    if not on_features:
+        factors = (scale[:, None] * styles).to(weight.dtype)[:, :, None, None]
+        return F.conv2d(x, weight * factors, _cast(bias, x), padding=1)
+    y = F.conv2d(x * _per_channel(styles, x), weight, padding=1)
+    return (
+        y.mul_(_per_channel(scale, x)) if bias is None else y.mul_(_per_channel(scale, x)).add_(_per_channel(bias, x))
+    )
+
+
+def _upsampling(
+    x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor, bias: Tensor | None, *, on_features: bool
+) -> Tensor:
+    """The kernel on the zero-inserted grid, then the filter, whose taps per channel can carry the scale."""
+    channels = weight.shape[1]
+    taps = _filter_taps(x.dtype, x.device)
+    if on_features:
+        y = F.conv_transpose2d(x * _per_channel(styles, x), weight, stride=2)
+        taps = taps * scale.to(x.dtype)[:, None, None, None]
+    else:
+        factors = (styles[:, None] * scale).to(weight.dtype)[:, :, None, None]
+        y = F.conv_transpose2d(x, weight * factors, stride=2)
+        taps = taps.expand(channels, 1, 4, 4)
+    return F.conv2d(y, taps, _cast(bias, x), padding=1, groups=channels)
+
+
+def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
+    channels = y.shape[1]
+    if y.is_contiguous(memory_format=torch.channels_last):
+        strengths = bias.new_tensor(noise.strengths)[:, None].expand(-1, channels)
+        rows = torch.cat([strengths, bias[None]]).to(y.dtype)
+        pixels = y.permute(0, 2, 3, 1).view(-1, channels)
+        torch.addmm(pixels, noise.columns, rows, out=pixels)
+        return
+    maps = noise.columns[:, :-1] @ noise.columns.new_tensor(noise.strengths)
+    y.add_(maps.view(1, 1, *y.shape[2:])).add_(_per_channel(bias, y))
+
+
+def to_rgb(x: Tensor, weights: ToRGBWeights, w: Tensor) -> Tensor:
+    """Features ``[1, C, r, r]`` to the part of the picture that they make: ``[1, img_channels, r, r]``, float32."""
+    channels, height, width = x.shape[1:]
+    factors = (weights.weight * styles_of(weights.affine, w)).to(x.dtype)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        planes = factors @ x.permute(0, 2, 3, 1).view(-1, channels).t()
+    else:
+        planes = factors @ x.reshape(channels, -1)
+    rgb = planes.to(torch.float32).add_(weights.bias[:, None])
+    if weights.clamp is not None:
+        rgb.clamp_(-weights.clamp, weights.clamp)
+    return rgb.view(1, -1, height, width)
+
+
+def doubled(img: Tensor) -> Tensor:
+    """``[1, C, h, h]`` to ``[1, C, 2h, 2h]``, a fresh tensor.
+
+    Zero insertion and the filter (1, 3, 3, 1) make exactly the bilinear interpolation of the picture with a rim of
+    zeros, for which there is a fast routine.
+    """
+    rimmed = F.interpolate(F.pad(img, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
+    return rimmed[:, :, 2:-2, 2:-2]
+
+
+@lru_cache(maxsize=8)
+def _filter_taps(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``[1, 1, 4, 4]``, with the gain that zero insertion needs."""
+    line = torch.tensor(USUAL_TAPS)
+    return (4.0 * torch.outer(line, line)).to(device, dtype)[None, None]
+
+
+def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like.dtype)[None, :, None, None]
+
+
+def _cast(values: Tensor | None, like: Tensor) -> Tensor | None:
+    return None if values is None else values.to(like.dtype)

@@ -1,0 +1,226 @@
+"""The layers of a mixture of networks, in packed form, at the speed of a slider.
+
+Every part of a layer has its own share of every network. Only what has another share than last time is mixed again,
+into storage that stays where it is. The factors that demodulation needs are not summed anew over the mixed weights:
+the square of a sum of weights is a sum of products of their pairs, which never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+from engine.nets.noise import NoiseInput
+from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights
+from engine.preview.packing import PackedAffine, PackedBlock, PackedConv, PackedToRGB
+
+MixShares: TypeAlias = tuple[float, ...]
+"""One share per network. They add up to 1, and may lie beyond 0 and 1."""
+
+T = TypeVar("T")
+
+KEPT_MAPS = 2
+"""Noise maps other than the networks' own that a layer remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvShares:
+    weight: MixShares
+    affine: MixShares
+    noise: MixShares
+
+
+@dataclass(frozen=True, slots=True)
+class BlockShares:
+    """Attributes:
+    const: Of the constant, in the lowest block.
+    conv0: None in the lowest block.
+    torgb: Of weight and bias.
+    """
+
+    const: MixShares
+    conv0: ConvShares | None
+    conv1: ConvShares
+    torgb: MixShares
+    torgb_affine: MixShares
+
+
+class MixedTensor:
+    """A weighted sum of tensors of one shape; a single one of them is used as it is."""
+
+    def __init__(self, parts: Sequence[Tensor]) -> None:
+        self._parts = tuple(parts)
+        self._storage: Tensor | None = None
+        self._held: MixShares | None = None
+
+    def get(self, shares: MixShares) -> Tensor:
+        """The mixture, until the next call. Not to be written to."""
+        if (only := only_one(shares)) is not None:
+            return self._parts[only]
+        if self._storage is None:
+            self._storage = torch.empty_like(self._parts[0])
+        if shares != self._held:
+            self._held = None
+            _mix(self._parts, shares, self._storage)
+            self._held = shares
+        return self._storage
+
+
+class MixedAffine:
+    def __init__(self, affines: Sequence[PackedAffine]) -> None:
+        self._weight = MixedTensor([affine.weight for affine in affines])
+        self._bias = MixedTensor([affine.bias for affine in affines])
+
+    def get(self, shares: MixShares) -> PackedAffine:
+        return PackedAffine(self._weight.get(shares), self._bias.get(shares))
+
+
+class MixedEnergy:
+    """Squares of mixed weights, summed over taps: ``[O, I]``, float32."""
+
+    def __init__(self, exact: Sequence[Tensor]) -> None:
+        self._exact = tuple(exact)
+        self._products: dict[tuple[int, int], Tensor] = {}
+        self._storage: Tensor | None = None
+        self._held: MixShares | None = None
+
+    def get(self, shares: MixShares) -> Tensor:
+        if (only := only_one(shares)) is not None:
+            return self._product(only, only)
+        if shares != self._held:
+            self._held = None
+            self._storage = self._mixed(shares)
+            self._held = shares
+        assert self._storage is not None, "held shares have been mixed"
+        return self._storage
+
+    def _mixed(self, shares: MixShares) -> Tensor:
+        out = self._storage
+        if out is None:
+            out = torch.empty_like(self._product(0, 0))
+        out.zero_()
+        for i, j in combinations_with_replacement(range(len(shares)), 2):
+            if factor := shares[i] * shares[j] * (1.0 if i == j else 2.0):
+                out.add_(self._product(i, j), alpha=factor)
+        return out
+
+    def _product(self, i: int, j: int) -> Tensor:
+        if (i, j) not in self._products:
+            self._products[i, j] = (self._exact[i] * self._exact[j]).sum(dim=[2, 3])
+        return self._products[i, j]
+
+
+class MixedConv:
+    """A convolution of every network."""
+
+    def __init__(self, convs: Sequence[PackedConv]) -> None:
+        self._convs = tuple(convs)
+        self._affine = MixedAffine([conv.affine for conv in convs])
+        self._weight = MixedTensor([conv.weight for conv in convs])
+        self._energy = MixedEnergy([conv.exact for conv in convs])
+        self._bias = MixedTensor([conv.bias for conv in convs])
+        self._columns: dict[object, Tensor] = {}
+
+    def weights(self, shares: ConvShares) -> ConvWeights:
+        """The mixture, until the next call. Clamps are not mixed: they are those of the greatest share."""
+        first = self._convs[0]
+        return ConvWeights(
+            first.resolution,
+            first.upsamples,
+            self._affine.get(shares.affine),
+            self._weight.get(shares.weight),
+            self._energy.get(shares.weight),
+            self._bias.get(shares.weight),
+            first.gain,
+            first.slope,
+            self._convs[greatest(shares.weight)].clamp,
+        )
+
+    def noise(self, source: NoiseInput, shares: MixShares) -> NoiseColumns | None:
+        """What this layer adds for a call with `source`; None for nothing."""
+        own = [conv.noise_map for conv in self._convs]
+        name = self._convs[0].name
+        factor = source.strengths.get(name, source.strength)
+        if own[0] is None or source.mode == "none" or factor == 0.0:
+            return None
+        factor *= sum(share * conv.noise_strength for share, conv in zip(shares, self._convs, strict=True))
+        if source.mode == "const" and name not in source.maps:
+            used = tuple(index for index, share in enumerate(shares) if share != 0.0)
+            maps = [noise_map for index in used if (noise_map := own[index]) is not None]
+            columns = self._kept(used, lambda: maps)
+            return NoiseColumns(columns, tuple(factor * shares[index] for index in used))
+        size = self._convs[0].resolution
+        like = own[0].view(size, size)
+        drawn_from = (source.mode, source.seed, source.maps.get(name))
+        drawn = self._kept(drawn_from, lambda: [source.layer_map(name, like, 1).reshape(-1)])
+        return NoiseColumns(drawn, (factor,))
+
+    def _kept(self, key: tuple[object, ...], maps: Callable[[], Sequence[Tensor]]) -> Tensor:
+        # Tensors among the keys compare by identity, and are kept alive by being here.
+        if (found := self._columns.pop(key, None)) is None:
+            given = maps()
+            found = torch.stack([*given, torch.ones_like(given[0])], dim=1)
+        self._columns[key] = found
+        while len(self._columns) > len(self._convs) + 1 + KEPT_MAPS:
+            del self._columns[next(iter(self._columns))]
+        return found
+
+
+class MixedToRGB:
+    def __init__(self, layers: Sequence[PackedToRGB]) -> None:
+        self._layers = tuple(layers)
+        self._affine = MixedAffine([layer.affine for layer in layers])
+        self._weight = MixedTensor([layer.weight for layer in layers])
+        self._bias = MixedTensor([layer.bias for layer in layers])
+
+    def weights(self, shares: BlockShares) -> ToRGBWeights:
+        """The mixture, until the next call."""
+        return ToRGBWeights(
+            self._affine.get(shares.torgb_affine),
+            self._weight.get(shares.torgb),
+            self._bias.get(shares.torgb),
+            self._layers[greatest(shares.conv1.weight)].clamp,
+        )
+
+
+class MixedBlock:
+    """All layers of one resolution."""
+
+    def __init__(self, blocks: Sequence[PackedBlock]) -> None:
+        first = blocks[0]
+        self.resolution = first.resolution
+        self.dtype = first.dtype
+        self.const = MixedTensor(present([block.const for block in blocks])) if first.const is not None else None
+        self.conv0 = MixedConv(present([block.conv0 for block in blocks])) if first.conv0 is not None else None
+        self.conv1 = MixedConv([block.conv1 for block in blocks])
+        self.torgb = MixedToRGB(present([block.torgb for block in blocks])) if first.torgb is not None else None
+
+
+def present(parts: Sequence[T | None]) -> list[T]:
+    return [part for part in parts if part is not None]
+
+
+def only_one(shares: MixShares) -> int | None:
+    """The network that everything comes from, if there is one."""
+    used = [index for index, share in enumerate(shares) if share != 0.0]
+    return used[0] if len(used) == 1 and shares[used[0]] == 1.0 else None
+
+
+def greatest(shares: MixShares) -> int:
+    """The network with the greatest share, the last of several."""
+    return max(range(len(shares)), key=lambda index: (shares[index], index))
+
+
+def _mix(parts: Sequence[Tensor], shares: MixShares, out: Tensor) -> None:
+    if len(parts) == 2:
+        torch.lerp(parts[0], parts[1], shares[1], out=out)
+        return
+    torch.mul(parts[0], shares[0], out=out)
+    for part, share in zip(parts[1:], shares[1:], strict=True):
+        if share != 0.0:
+            out.add_(part, alpha=share)
