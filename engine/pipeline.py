@@ -25,7 +25,7 @@ from engine.network import Carry
 from engine.preview.arithmetic import Arithmetic, choose_arithmetic
 from engine.preview.packing import Packs
 from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
-from engine.stage_cache import ReadOnlyCache, StageCache
+from engine.stage_cache import Memory, ReadOnlyCache, StageCache
 from engine.state import EditState, Latent, ModelRef, NoiseMode, SeedLatent, StoredLatent, View, latent_keys
 
 KEPT_PAIRS = 2
@@ -152,7 +152,7 @@ class Pipeline:
             network = pair.mapping_network(edit.shares)
             z = torch.from_numpy(seed_to_z(latent, network.descriptor.z_dim))
             found = network.mapping(z, _label(edit.class_index, network.descriptor.c_dim))
-            cache.put(key, found, _bytes(found))
+            cache.put(key, found, _memory(found))
         return found
 
     def rows(self, pair: ModelPair, edit: ResolvedEdit, latent: Latent, cache: StageCache) -> Tensor:
@@ -261,7 +261,7 @@ class Synthesis:
         # Nobody goes on from the last features, which are the largest.
         result = carry.img if index + 1 == len(self._keys) and carry.img is not None else carry
         self._advance(index, result)
-        self._cache.put(self._keys[index], result, _bytes(result))
+        self._cache.put(self._keys[index], result, _memory(result))
         self._measure(index, time.perf_counter() - started)
 
     def _find(self, index: int) -> bool:
@@ -345,6 +345,8 @@ def _label(class_index: int | None, c_dim: int) -> Tensor | None:
     return F.one_hot(torch.tensor([class_index]), c_dim).float()
 
 
-def _bytes(result: Carry | Tensor) -> int:
+def _memory(result: Carry | Tensor) -> Memory:
+    """A tensor keeps all of the storage that it looks at."""
     tensors = (result.x, result.img) if isinstance(result, Carry) else (result,)
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)
+    storages = (tensor.untyped_storage() for tensor in tensors if tensor is not None)
+    return {(storage.device, storage.data_ptr()): storage.nbytes() for storage in storages}

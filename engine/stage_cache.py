@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Any
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, TypeAlias
+
+Memory: TypeAlias = Mapping[Hashable, int]
+"""What keeping a result holds on to: bytes by block of memory, however many tensors look at the same one."""
 
 
 class StageCache:
@@ -18,14 +21,17 @@ class StageCache:
         max_entries: How many are kept at most: of a small model, thousands would fit that no hand ever comes back to.
 
     Attributes:
-        used_bytes: How much they hold now.
+        used_bytes: How much they hold now. Memory that several results share counts once.
+        pinned: Keys that nothing drives out for now; what finds no room beside them is not kept.
     """
 
     def __init__(self, budget_bytes: int, max_entries: int = 512) -> None:
         self.budget_bytes = budget_bytes
         self.max_entries = max_entries
         self.used_bytes = 0
-        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self.pinned: Collection[Hashable] = frozenset()
+        self._entries: OrderedDict[Hashable, tuple[Any, Memory]] = OrderedDict()
+        self._holders: Counter[Hashable] = Counter()
 
     def get(self, key: Hashable) -> Any | None:
         """The result, or None. The caller knows its type by the key; it is shared: never write into it."""
@@ -35,21 +41,40 @@ class StageCache:
         self._entries.move_to_end(key)
         return entry[0]
 
-    def put(self, key: Hashable, result: Any, size_bytes: int) -> None:
-        """Keep `result`, and let go of the oldest ones until the budget holds."""
-        if (old := self._entries.pop(key, None)) is not None:
-            self.used_bytes -= old[1]
-        if size_bytes > self.budget_bytes:
-            return
-        self._entries[key] = (result, size_bytes)
-        self.used_bytes += size_bytes
+    def put(self, key: Hashable, result: Any, memory: Memory) -> bool:
+        """Keep `result`, and let go of the oldest ones until the budget holds.
+
+        Returns:
+            Whether it was kept.
+        """
+        self.drop(key)
+        if sum(memory.values()) > self.budget_bytes:
+            return False
+        self._entries[key] = (result, memory)
+        for block, size in memory.items():
+            self.used_bytes += 0 if self._holders[block] else size
+            self._holders[block] += 1
         while self.used_bytes > self.budget_bytes or len(self._entries) > self.max_entries:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self.used_bytes -= freed
+            # The newest is the last that is looked at: it goes when all others are pinned.
+            self.drop(next(old for old in self._entries if old not in self.pinned or old == key))
+        return key in self._entries
+
+    def drop(self, key: Hashable) -> None:
+        """Let go of one result, if it is here."""
+        _, memory = self._entries.pop(key, (None, {}))
+        for block, size in memory.items():
+            self._holders[block] -= 1
+            if not self._holders[block]:
+                del self._holders[block]
+                self.used_bytes -= size
 
     def clear(self) -> None:
         self._entries.clear()
+        self._holders.clear()
         self.used_bytes = 0
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._entries
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -64,3 +89,6 @@ class ReadOnlyCache(StageCache):
 
     def get(self, key: Hashable) -> Any | None:
         return self._other.get(key)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._other
