@@ -57,11 +57,11 @@ class NoiseColumns:
 
     Attributes:
         columns: ``[r * r, K + 1]``: K noise maps, and ones, which the bias goes to.
-        strengths: One per map, activation gain included.
+        strengths: ``[K]``, float32, one per map, activation gain included.
     """
 
     columns: Tensor
-    strengths: tuple[float, ...]
+    strengths: Tensor
 
 
 def styles_of(affine: PackedAffine, w: Tensor) -> Tensor:
@@ -126,12 +126,12 @@ def _upsampling(
 def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
     channels = y.shape[1]
     if y.is_contiguous(memory_format=torch.channels_last):
-        strengths = bias.new_tensor(noise.strengths)[:, None].expand(-1, channels)
+        strengths = noise.strengths[:, None].expand(-1, channels)
         rows = torch.cat([strengths, bias[None]]).to(y.dtype)
         pixels = y.permute(0, 2, 3, 1).view(-1, channels)
         torch.addmm(pixels, noise.columns, rows, out=pixels)
         return
-    maps = noise.columns[:, :-1] @ noise.columns.new_tensor(noise.strengths)
+    maps = noise.columns[:, :-1] @ noise.strengths.to(noise.columns.dtype)
     y.add_(maps.view(1, 1, *y.shape[2:])).add_(_per_channel(bias, y))
 
 

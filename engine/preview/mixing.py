@@ -125,6 +125,7 @@ class MixedConv:
         self._energy = MixedEnergy([conv.exact for conv in convs])
         self._bias = MixedTensor([conv.bias for conv in convs])
         self._columns: dict[object, Tensor] = {}
+        self._strengths: tuple[tuple[float, ...], Tensor] | None = None
 
     def weights(self, shares: ConvShares) -> ConvWeights:
         """The mixture, until the next call. Clamps are not mixed: they are those of the greatest share."""
@@ -153,12 +154,21 @@ class MixedConv:
             used = tuple(index for index, share in enumerate(shares) if share != 0.0)
             maps = [noise_map for index in used if (noise_map := own[index]) is not None]
             columns = self._kept(used, lambda: maps)
-            return NoiseColumns(columns, tuple(factor * shares[index] for index in used))
+            return NoiseColumns(columns, self._on_device(tuple(factor * shares[index] for index in used)))
         size = self._convs[0].resolution
         like = own[0].view(size, size)
         drawn_from = (source.mode, source.seed, source.maps.get(name))
         drawn = self._kept(drawn_from, lambda: [source.layer_map(name, like, 1).reshape(-1)])
-        return NoiseColumns(drawn, (factor,))
+        return NoiseColumns(drawn, self._on_device((factor,)))
+
+    def _on_device(self, strengths: tuple[float, ...]) -> Tensor:
+        # The same tensor for as long as they are the same: a graph is then not told again.
+        if self._strengths is None or self._strengths[0] != strengths:
+            device = self._convs[0].bias.device
+            # From memory that the device reads by itself: otherwise the copy would wait for all that is under way.
+            here = torch.tensor(strengths, pin_memory=device.type == "cuda")
+            self._strengths = strengths, here.to(device, non_blocking=True)
+        return self._strengths[1]
 
     def _kept(self, key: tuple[object, ...], maps: Callable[[], Sequence[Tensor]]) -> Tensor:
         # Tensors among the keys compare by identity, and are kept alive by being here.
