@@ -55,6 +55,7 @@ from engine.messages import (
     StartPoint,
 )
 from engine.metrics.cli import measure
+from engine.native.cli import app as kernels_app
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
 from engine.training.cli import app as training_app
@@ -126,6 +127,7 @@ app = typer.Typer(
 
 
 app.add_typer(training_app, name="train")
+app.add_typer(kernels_app, name="kernels")
 
 
 def run(arguments: Sequence[str], open_window: OpenWindow) -> None:
