@@ -20,7 +20,22 @@ from engine.framing import FacePoints
 from engine.state import EditState, ModelRef, StoredLatent, View
 
 Pixels: TypeAlias = NDArray[np.uint8]
-"""A picture for the screen: ``[H, W, 4]``, BGRX, C-contiguous. Its receiver owns it: it is never written again."""
+"""A picture for the screen: ``[H, W, 4]``, BGRX, C-contiguous. It is never written again, by nobody: a picture that
+comes back is the same array."""
+
+
+class Held(StrEnum):
+    """The control that a hand is on, or was on last, by the name that the history gives its change: what the engine
+    may draw ahead around."""
+
+    SWAP = "swap resolution"
+    ALPHA = "alpha"
+    WIDTH = "blend width"
+    PSI = "psi"
+    PAD = "seed pad"
+    SEED = "seed"
+    NOISE = "noise strength"
+    NOISE_SEED = "noise seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class RenderRequest:
         views: Which pictures of it, the most wanted first.
         full: True asks for full size after the hand has come to rest; False allows a coarse size while it moves.
         size_px: Largest edge that the canvas can show, or None for the model's own.
+        held: What led to this state, as far as it is one of the controls that are drawn ahead.
     """
 
     generation: int
@@ -40,6 +56,7 @@ class RenderRequest:
     views: tuple[View, ...] = (View.BLEND,)
     full: bool = False
     size_px: int | None = None
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +66,7 @@ class Frame:
     Attributes:
         size_px: Edge length of `image`.
         full_size_px: Edge length of the finished picture.
-        is_final: Nothing finer will follow for this generation and view.
+        is_final: Nothing finer will follow for this state and view.
         elapsed_s: From taking the request to publishing this frame.
         warnings: What `engine.resolve` had to say about the state, as sentences.
     """

@@ -72,6 +72,10 @@ class ModelPair:
         """Name of the weights of block `index`."""
         return self._key(_block_shares(index, shares))
 
+    def is_mixture(self, index: int, shares: Shares) -> bool:
+        """Whether block `index` is neither all A's nor all B's."""
+        return self._whole(_block_shares(index, shares)) is None
+
     def block_network(self, index: int, shares: Shares) -> Network:
         """A network whose block `index` has these weights, until the next call."""
         parts = _block_shares(index, shares)

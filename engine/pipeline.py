@@ -1,22 +1,22 @@
 """From a resolved edit to a picture: z, w, ws, edited ws, blocks. What was computed is kept and found again.
 
-A stage's key holds exactly what decides its result, so a key that is found is never stale. The key of a block is made
-of its own weights, its own rows of ``ws``, its own noise, and the key of the block below: a change at 64 px leaves
-everything below 64 px where it is, and finds it again.
+A stage's key holds exactly what decides its result (see `engine.stage_keys`), so a key that is found is never stale.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.block_clock import BlockClock
 from engine.errors import LatentError, ModelError
 from engine.latents import LatentStore, seed_to_z
+from engine.messages import Pixels
 from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.nets.mapping import truncate
@@ -26,10 +26,10 @@ from engine.preview.arithmetic import Arithmetic, choose_arithmetic
 from engine.preview.packing import Packs
 from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
 from engine.stage_cache import Memory, ReadOnlyCache, StageCache
-from engine.state import EditState, Latent, ModelRef, NoiseMode, SeedLatent, StoredLatent, View, latent_keys
+from engine.stage_keys import block_keys, psi_acts_on
+from engine.state import EditState, Latent, ModelRef, SeedLatent, StoredLatent, View, latent_keys
 
 KEPT_PAIRS = 2
-SMOOTHING = 0.5  # of the measured time of a block
 
 _NO_CACHE = StageCache(0)
 
@@ -40,17 +40,25 @@ class Pipeline:
     Args:
         cache: Where stages are kept.
         arithmetic: Of previews; by default what is fast on the models' device.
+        pictures: Where finished pictures are kept as the screen wants them, under the keys of their last blocks; by
+            default nowhere. Apart from the stages, of which one drag makes more than fits.
     """
 
     def __init__(
-        self, models: ModelPool, store: LatentStore, cache: StageCache, arithmetic: Arithmetic | None = None
+        self,
+        models: ModelPool,
+        store: LatentStore,
+        cache: StageCache,
+        arithmetic: Arithmetic | None = None,
+        pictures: StageCache | None = None,
     ) -> None:
         self.models = models
         self.store = store
         self.cache = cache
+        self.pictures = StageCache(0) if pictures is None else pictures
         self.arithmetic = arithmetic or choose_arithmetic(models.device)
         self._packs = Packs(self.arithmetic)
-        self.block_seconds: dict[Hashable, float] = {}
+        self.clock = BlockClock()
         self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
 
     def resolve(self, state: EditState) -> ResolvedEdit:
@@ -111,6 +119,10 @@ class Pipeline:
             del self._pairs[next(iter(self._pairs))]
         return pair
 
+    def resolutions(self, edit: ResolvedEdit) -> tuple[int, ...]:
+        """Of the blocks of an edit's model A, ascending."""
+        return self.pair(edit).a.descriptor.resolutions
+
     def start(self, edit: ResolvedEdit, *, fresh: bool = False, keep: bool = True, exact: bool = False) -> Synthesis:
         """Begin a picture.
 
@@ -139,6 +151,7 @@ class Pipeline:
     def forget(self) -> None:
         """Let go of everything that can be loaded or computed again."""
         self.cache.clear()
+        self.pictures.clear()
         self._pairs.clear()
         self.models.clear()
 
@@ -161,7 +174,7 @@ class Pipeline:
             ws = self.mapped(pair, edit, latent, cache)
         else:
             ws = self._stored(pair, edit, latent)
-        if not _psi_acts_on(latent, edit):
+        if not psi_acts_on(latent, edit):
             return ws
         return truncate(ws, pair.w_avg(edit.shares), edit.truncation_psi, edit.truncation_cutoff)
 
@@ -180,16 +193,26 @@ class Pipeline:
             ws = torch.lerp(ws, other, torch.tensor(source.strengths, device=ws.device)[None, :, None])
         return ws
 
-    def noise_input(self, pair: ModelPair, noise: ResolvedNoise) -> NoiseInput:
+    def noise_input(self, pair: ModelPair, noise: ResolvedNoise, cache: StageCache) -> NoiseInput:
         """Stored maps that do not fit the model's layers are left out."""
-        maps = {}
-        if noise.key is not None:
-            stored = self.store.noise(noise.key)
-            for layer in pair.a.descriptor.layers:
-                given = stored.get(layer.position)
-                if layer.has_noise and given is not None and given.shape[-1] == layer.resolution:
-                    maps[layer.name] = torch.tensor(given, device=pair.a.device)
+        maps = {} if noise.key is None else self._stored_maps(pair, noise.key, cache)
         return pair.a.noise_input(noise.mode.value, noise.strengths, noise.seed, noise=maps)
+
+    def _stored_maps(self, pair: ModelPair, noise_key: str, cache: StageCache) -> Mapping[str, Tensor]:
+        """By layer name. The same tensors every time, so that what is made of them can be kept as well."""
+        layers = {layer.name: layer for layer in pair.a.descriptor.layers if layer.has_noise}
+        key = ("noise maps", noise_key, tuple(layers))
+        found: dict[str, Tensor] | None = cache.get(key)
+        if found is None:
+            stored = self.store.noise(noise_key)
+            fitting = {
+                name: stored[layer.position]
+                for name, layer in layers.items()
+                if layer.position in stored and stored[layer.position].shape[-1] == layer.resolution
+            }
+            found = {name: torch.tensor(given, device=pair.a.device) for name, given in fitting.items()}
+            cache.put(key, found, _memory(*found.values()))
+        return found
 
     def _shapes(self, state: EditState) -> dict[str, tuple[int, int]]:
         return self.store.shapes(latent_keys(state))
@@ -200,7 +223,8 @@ class Synthesis:
 
     Attributes:
         edit: What is drawn.
-        index: The next block; its resolution is ``4 << index``.
+        keys: What decides the picture up to each block, the lowest first: the last decides all of it.
+        index: The next block.
     """
 
     def __init__(self, pipeline: Pipeline, edit: ResolvedEdit, cache: StageCache, *, exact: bool = False) -> None:
@@ -209,24 +233,29 @@ class Synthesis:
         self._pipeline = pipeline
         self._cache = cache
         self._pair = pipeline.pair(edit)
-        self._keys = _block_keys(self._pair, edit)
+        self._shape = tuple(layer.channels for layer in self._pair.a.descriptor.layers)
+        self.keys = block_keys(self._pair, edit)
         self._ws: Tensor | None = None
         self._noise: NoiseInput | None = None
         self._carry: Carry | None = None
         self._image: Tensor | None = None
         self.index = 0
-        for index in reversed(range(len(self._keys))):
+        self.look()
+
+    def look(self) -> None:
+        """Go on from the highest block that is kept by now."""
+        for index in range(len(self.keys) - 1, self.index - 1, -1):
             if self._find(index):
                 break
 
     @property
     def done(self) -> bool:
-        return self.index == len(self._keys)
+        return self.index == len(self.keys)
 
     @property
     def fraction(self) -> float:
         """How far it is by the time that blocks take, each about as long as all before it: 0 to 1."""
-        return 2.0 ** (self.index - len(self._keys)) if self.index else 0.0
+        return 2.0 ** (self.index - len(self.keys)) if self.index else 0.0
 
     @property
     def image(self) -> Tensor | None:
@@ -238,12 +267,18 @@ class Synthesis:
         """Edge of `image`; 0 while there is none."""
         return 0 if self._image is None else self._image.shape[-1]
 
+    @property
+    def next_px(self) -> int:
+        """Resolution of the next block."""
+        return 4 << self.index
+
     def next_block_s(self) -> float:
         """How long the next block will take, by what was measured; 0 when nothing was."""
-        known = self._pipeline.block_seconds
-        if (measured := known.get(self._clock(self.index))) is not None:
-            return measured
-        return 2.0 * known.get(self._clock(self.index - 1), 0.0)
+        return self._pipeline.clock.expected_s(self._shape, self.index, self._is_mixture(self.index))
+
+    def put_off(self) -> None:
+        """Say that the next block is not run now because of `next_block_s`."""
+        self._pipeline.clock.kept_from(self._shape, self.index, self._is_mixture(self.index))
 
     @torch.no_grad()
     def step(self) -> None:
@@ -251,21 +286,46 @@ class Synthesis:
         index = self.index
         if self._find(index):
             return
-        started = time.perf_counter()
         # Weights last: the mapping may use the same scratch network.
         if self._ws is None:
             self._ws = self._pipeline.edited_ws(self._pair, self.edit, self._cache)
         if self._noise is None:
-            self._noise = self._pipeline.noise_input(self._pair, self.edit.noise)
+            self._noise = self._pipeline.noise_input(self._pair, self.edit.noise, self._cache)
+        started = time.perf_counter()
         carry = self._pair.run_block(index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact)
+        seconds = time.perf_counter() - started
         # Nobody goes on from the last features, which are the largest.
-        result = carry.img if index + 1 == len(self._keys) and carry.img is not None else carry
+        result = carry.img if index + 1 == len(self.keys) and carry.img is not None else carry
         self._advance(index, result)
-        self._cache.put(self._keys[index], result, _memory(result))
-        self._measure(index, time.perf_counter() - started)
+        parts = (result.x, result.img) if isinstance(result, Carry) else (result,)
+        self._cache.put(self.keys[index], result, _memory(*parts))
+        if not self._exact:
+            self._pipeline.clock.took(self._shape, index, self._is_mixture(index), seconds)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the finished picture is at hand, ready for the screen."""
+        return self.keys[-1] in self._pipeline.pictures
+
+    def kept_picture(self) -> Pixels | None:
+        """The finished picture, if it is at hand. Shared: never written to."""
+        found: Pixels | None = self._pipeline.pictures.get(self.keys[-1])
+        return found
+
+    def keep_picture(self, pixels: Pixels) -> bool:
+        """Keep the finished picture as the screen wants it, instead of the tensor, which is three times as large.
+
+        Returns:
+            Whether there was room.
+        """
+        pixels.flags.writeable = False
+        kept = self._pipeline.pictures.put(self.keys[-1], pixels, {id(pixels): pixels.nbytes})
+        if kept:
+            self._pipeline.cache.drop(self.keys[-1])
+        return kept
 
     def _find(self, index: int) -> bool:
-        found: Carry | Tensor | None = self._cache.get(self._keys[index])
+        found: Carry | Tensor | None = self._cache.get(self.keys[index])
         if found is None:
             return False
         self._advance(index, found)
@@ -276,13 +336,8 @@ class Synthesis:
         self._image = result.img if isinstance(result, Carry) else result
         self.index = index + 1
 
-    def _clock(self, index: int) -> Hashable:
-        return self.edit.model_a.sha256, index
-
-    def _measure(self, index: int, seconds: float) -> None:
-        known, clock = self._pipeline.block_seconds, self._clock(index)
-        before = known.get(clock, seconds)
-        known[clock] = before + SMOOTHING * (seconds - before)
+    def _is_mixture(self, index: int) -> bool:
+        return self._pair.is_mixture(index, self.edit.shares)
 
 
 def drained(steps: Generator[object, None, Tensor]) -> Tensor:
@@ -295,58 +350,13 @@ def drained(steps: Generator[object, None, Tensor]) -> Tensor:
             return image
 
 
-def _block_keys(pair: ModelPair, edit: ResolvedEdit) -> tuple[Hashable, ...]:
-    rows = tuple(_row_key(pair, edit, row) for row in range(edit.num_ws))
-    keys: list[Hashable] = []
-    below: Hashable = None
-    for index in range(pair.num_blocks):
-        own_rows = rows[pair.a.module.synthesis.rows(index)]
-        below = ("block", index, pair.block_key(index, edit.shares), own_rows, _noise_key(index, edit.noise), below)
-        keys.append(below)
-    return tuple(keys)
-
-
-def _row_key(pair: ModelPair, edit: ResolvedEdit, row: int) -> Hashable:
-    mixed = tuple(
-        (_latent_key(pair, edit, source.latent, row), source.strengths[row])
-        for source in edit.mix
-        if source.strengths[row] != 0.0
-    )
-    return _latent_key(pair, edit, edit.latent, row), mixed
-
-
-def _latent_key(pair: ModelPair, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
-    found: Hashable
-    if isinstance(latent, StoredLatent):
-        found = latent.key
-    else:
-        found = (pair.mapping_key(edit.shares), latent, edit.class_index)
-    if not _psi_acts_on(latent, edit) or row >= edit.truncation_cutoff:
-        return found
-    return found, edit.truncation_psi, pair.w_avg_key(edit.shares)
-
-
-def _psi_acts_on(latent: Latent, edit: ResolvedEdit) -> bool:
-    """Truncation is for the main latent and for seeds; a portrait that is mixed in stays as it was found."""
-    return edit.truncation_psi != 1.0 and (isinstance(latent, SeedLatent) or latent == edit.latent)
-
-
-def _noise_key(index: int, noise: ResolvedNoise) -> Hashable:
-    """What decides the noise of a block, apart from the block's weights."""
-    strengths = noise.strengths[2 * index : 2 * index + 2]
-    if noise.mode is NoiseMode.NONE or not any(strengths):
-        return None
-    return noise.mode, strengths, noise.seed, noise.key
-
-
 def _label(class_index: int | None, c_dim: int) -> Tensor | None:
     if class_index is None or c_dim == 0:
         return None
     return F.one_hot(torch.tensor([class_index]), c_dim).float()
 
 
-def _memory(result: Carry | Tensor) -> Memory:
+def _memory(*tensors: Tensor | None) -> Memory:
     """A tensor keeps all of the storage that it looks at."""
-    tensors = (result.x, result.img) if isinstance(result, Carry) else (result,)
     storages = (tensor.untyped_storage() for tensor in tensors if tensor is not None)
     return {(storage.device, storage.data_ptr()): storage.nbytes() for storage in storages}

@@ -92,3 +92,24 @@ class ReadOnlyCache(StageCache):
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._other
+
+
+class PickyCache(ReadOnlyCache):
+    """Finds what another cache holds, and leaves there only what is worth it.
+
+    Args:
+        wanted: Keys of what is.
+        budget_bytes: How much may be left there in all.
+    """
+
+    def __init__(self, other: StageCache, wanted: Collection[Hashable], budget_bytes: int) -> None:
+        super().__init__(other)
+        self._wanted = wanted
+        self._left_bytes = budget_bytes
+
+    def put(self, key: Hashable, result: Any, memory: Memory) -> bool:
+        size = sum(memory.values())
+        if key not in self._wanted or size > self._left_bytes:
+            return False
+        self._left_bytes -= size
+        return self._other.put(key, result, memory)

@@ -87,6 +87,10 @@ class ScriptedPass:
         self.request = request
         self.view = view
 
+    @property
+    def is_ready(self) -> bool:
+        return self.view in self.backend.ready
+
     def preview(self, budget_s: float) -> Shot:
         self.backend.previewed.append(self.request.generation)
         self.backend.budgets.append(budget_s)
@@ -95,16 +99,16 @@ class ScriptedPass:
         self.backend.draw(self.request)
         return self._shot(final=self.backend.refine_blocks == 0)
 
-    def refine(self) -> Generator[None, None, Shot]:
-        for _ in range(self.backend.refine_blocks):
+    def refine(self) -> Generator[Shot | None, None, Shot]:
+        for block in range(self.backend.refine_blocks):
             if self.backend.refine_gate is not None:
                 self.backend.refine_gate.pass_through()
             self.backend.refined.append(self.request.generation)
-            yield
+            yield self._shot(final=False, size=6) if block in self.backend.worth_showing else None
         return self._shot(final=True)
 
-    def _shot(self, final: bool) -> Shot:
-        size = 8 if final else 4
+    def _shot(self, final: bool, size: int = 4) -> Shot:
+        size = 8 if final else size
         level = self.request.generation % 256
         return Shot(np.full((size, size, 4), level, np.uint8), size, 8, final)
 
@@ -119,6 +123,14 @@ class ScriptedBackend:
         self.preview_gate: Gate | None = None
         self.refine_gate: Gate | None = None
         self.refine_blocks = 0
+        self.worth_showing: set[int] = set()
+        self.ready: set[View] = set()
+        self.foresee_gate: Gate | None = None
+        self.foresee_blocks = 0
+        self.foreseen: list[int] = []
+        self.left: list[int] = []
+        self.foresee_fails: Exception | None = None
+        self.can_make_do = False
         self.draw: Callable[[RenderRequest], None] = lambda request: None
         self.begin: Callable[[Job], JobSteps] = self._no_jobs
         self.previewed: list[int] = []
@@ -130,8 +142,24 @@ class ScriptedBackend:
     def passes(self, request: RenderRequest) -> Sequence[ScriptedPass]:
         return [ScriptedPass(self, request, view) for view in request.views]
 
+    def foresee(self, request: RenderRequest) -> Generator[None, None, None]:
+        try:
+            for _ in range(self.foresee_blocks):
+                if self.foresee_gate is not None:
+                    self.foresee_gate.pass_through()
+                self.foreseen.append(request.generation)
+                if self.foresee_fails is not None:
+                    raise self.foresee_fails
+                yield
+        except GeneratorExit:
+            self.left.append(request.generation)
+            raise
+
     def release_memory(self) -> None:
         self.released += 1
+
+    def make_do(self) -> bool:
+        return self.can_make_do
 
     def close(self) -> None:
         self.closed = True
