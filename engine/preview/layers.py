@@ -11,7 +11,7 @@ Source: Karras et al. 2020, arXiv:1912.04958, section 2.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -112,14 +112,13 @@ def _upsampling(
 ) -> Tensor:
     """The kernel on the zero-inserted grid, then the filter, whose taps per channel can carry the scale."""
     channels = weight.shape[1]
-    taps = _filter_taps(x.dtype, x.device)
+    taps = _filter_taps(channels, x.dtype, x.device)
     if on_features:
         y = F.conv_transpose2d(x * _per_channel(styles, x), weight, stride=2)
         taps = taps * scale.to(x.dtype)[:, None, None, None]
     else:
         factors = (styles[:, None] * scale).to(weight.dtype)[:, :, None, None]
         y = F.conv_transpose2d(x, weight * factors, stride=2)
-        taps = taps.expand(channels, 1, 4, 4)
     return F.conv2d(y, taps, _cast(bias, x), padding=1, groups=channels)
 
 
@@ -136,14 +135,12 @@ def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
 
 
 def to_rgb(x: Tensor, weights: ToRGBWeights, w: Tensor) -> Tensor:
-    """Features ``[1, C, r, r]`` to the part of the picture that they make: ``[1, img_channels, r, r]``, float32."""
+    """Features ``[1, C, r, r]`` to the part of the picture that they make: ``[1, img_channels, r, r]``, as `x`."""
     channels, height, width = x.shape[1:]
     factors = (weights.weight * styles_of(weights.affine, w)).to(x.dtype)
-    if x.is_contiguous(memory_format=torch.channels_last):
-        planes = factors @ x.permute(0, 2, 3, 1).view(-1, channels).t()
-    else:
-        planes = factors @ x.reshape(channels, -1)
-    rgb = planes.to(torch.float32).add_(weights.bias[:, None])
+    is_channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    pixels = x.permute(0, 2, 3, 1).view(-1, channels).t() if is_channels_last else x.view(channels, -1)
+    rgb = torch.addmm(weights.bias.to(x.dtype)[:, None], factors, pixels)
     if weights.clamp is not None:
         rgb.clamp_(-weights.clamp, weights.clamp)
     return rgb.view(1, -1, height, width)
@@ -159,11 +156,11 @@ def doubled(img: Tensor) -> Tensor:
     return rimmed[:, :, 2:-2, 2:-2]
 
 
-@lru_cache(maxsize=8)
-def _filter_taps(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """``[1, 1, 4, 4]``, with the gain that zero insertion needs."""
+@cache  # graphs hold on to their addresses
+def _filter_taps(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``[channels, 1, 4, 4]``, with the gain that zero insertion needs. All written out: oneDNN reads nothing else."""
     line = torch.tensor(USUAL_TAPS)
-    return (4.0 * torch.outer(line, line)).to(device, dtype)[None, None]
+    return (4.0 * torch.outer(line, line)).to(device, dtype).repeat(channels, 1, 1, 1)
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:
