@@ -159,7 +159,7 @@ class EngineThread:
         self._refine_at = 0.0
         self._foresight: Generator[None, None, None] | None = None
         self._foresee_at = 0.0
-        self._shown: RenderRequest | None = None
+        self._last: RenderRequest | None = None
         self._last_job_turn = 0.0
         self._thread = threading.Thread(target=self._run, name="graft-engine", daemon=True)
 
@@ -250,16 +250,19 @@ class EngineThread:
             return
         self._drop_pictures()
         taken_at = time.perf_counter()
-        if self._shown is None or (self._shown.state, self._shown.views) != (request.state, request.views):
+        before, self._last = self._last, request
+        is_new = before is None or (before.state, before.views) != (request.state, request.views)
+        if is_new:
             self._foresee_at = taken_at + self._foresee_after_s
-        self._shown = request
-        self._take_failure(request, taken_at, self._failure_of(partial(self._draw, request, taken_at)))
+        # Of what is on screen already there is a first picture: the rest of the way may be left at every block.
+        budget_s = self._preview_budget_s if is_new else 0.0
+        self._take_failure(request, taken_at, self._failure_of(partial(self._draw, request, taken_at, budget_s)))
 
-    def _draw(self, request: RenderRequest, taken_at: float) -> None:
+    def _draw(self, request: RenderRequest, taken_at: float, budget_s: float) -> None:
         """Show a first picture of every view, and note what is left to do."""
         assert self._backend is not None
         passes = self._backend.passes(request)
-        budget_s = self._preview_budget_s / max(1, sum(not one.is_ready for one in passes))
+        budget_s /= max(1, sum(not one.is_ready for one in passes))
         for one in passes:
             shot = one.preview(budget_s)
             self._show(request, one.view, shot, taken_at)
@@ -341,7 +344,7 @@ class EngineThread:
         if isinstance(failure, OutOfMemoryError):
             self._release_memory()
             if self._backend.make_do():
-                failure = self._failure_of(partial(self._draw, request, taken_at))
+                failure = self._failure_of(partial(self._draw, request, taken_at, self._preview_budget_s))
                 if failure is None:
                     return
                 self._drop_pictures()

@@ -21,6 +21,7 @@ from engine.messages import (
     EngineStopped,
     Event,
     Frame,
+    Held,
     Job,
     JobFinished,
     JobOutcome,
@@ -39,13 +40,6 @@ KEPT_REQUESTS = 100_000
 """How many unanswered requests are remembered: far more than a hand can make during one render."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    state: EditState
-    full: bool
-    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +88,7 @@ class EngineBridge(QObject):
         self._running = False
         self._is_closed = False
         self._generation = 0
-        self._asked: dict[int, _Asked] = {}
+        self._asked: dict[int, EditState] = {}
         self._shown: dict[View, _Shown] = {}
         self._last: RenderRequest | None = None
         self._edited_at_s = 0.0
@@ -119,7 +113,9 @@ class EngineBridge(QObject):
         self._engine = self._make_engine(self.publish)
         self.start()
         if self._last is not None:
-            self.request_preview(self._last.state, self._last.views, size_px=self._last.size_px)
+            self.request_preview(
+                self._last.state, self._last.views, size_px=self._last.size_px, held=self._last.held
+            )
 
     def stop(self, timeout_s: float = 5.0) -> bool:
         """End the engine and take in how its jobs ended. Nothing comes through afterwards. True when in time."""
@@ -157,17 +153,25 @@ class EngineBridge(QObject):
 
     def state_of(self, generation: int) -> EditState | None:
         """What a recent request asked for."""
-        asked = self._asked.get(generation)
-        return asked.state if asked is not None else None
+        return self._asked.get(generation)
 
     @property
     def busy_jobs(self) -> int:
         return len(self._jobs)
 
     def request_preview(
-        self, state: EditState, views: tuple[View, ...], *, full: bool = False, size_px: int | None = None
+        self,
+        state: EditState,
+        views: tuple[View, ...],
+        *,
+        full: bool = False,
+        size_px: int | None = None,
+        held: Held | None = None,
     ) -> int:
         """Ask for a picture. A coarse one may come first; the finished one follows by itself.
+
+        Args:
+            full, size_px, held: See `RenderRequest`.
 
         Returns:
             The request's generation.
@@ -176,9 +180,9 @@ class EngineBridge(QObject):
             self._edited_at_s = perf_counter()
             self._timing = None
         self._generation += 1
-        request = RenderRequest(self._generation, state, views, full, size_px)
+        request = RenderRequest(self._generation, state, views, full, size_px, held)
         self._last = request
-        self._asked[request.generation] = _Asked(state, full, perf_counter())
+        self._asked[request.generation] = state
         if len(self._asked) > KEPT_REQUESTS:
             del self._asked[next(iter(self._asked))]
         self._set_settled(False)
@@ -250,30 +254,32 @@ class EngineBridge(QObject):
                 self._ended(event)
 
     def _show(self, frame: Frame) -> None:
-        asked = self._asked.get(frame.generation)
-        if asked is None:
+        state = self._asked.get(frame.generation)
+        if state is None:
             return
         shown = self._shown.get(frame.view)
         if shown is not None:
             if frame.generation < shown.generation:
                 return
-            if frame.size_px < shown.size_px and asked.state == shown.state:
-                return  # a coarser picture of what is there already
-        is_whole = frame.is_final and (asked.full or frame.size_px >= self._wanted_px(frame))
-        self._shown[frame.view] = _Shown(frame.generation, asked.state, frame.size_px, is_whole)
-        for old in [number for number in self._asked if number < min(s.generation for s in self._shown.values())]:
-            del self._asked[old]
-        self._take_time(asked)
+            if frame.size_px < shown.size_px and state == shown.state:
+                self._check_settled()  # a coarser picture of what is there already, which may be all that is wanted
+                return
+        self._shown[frame.view] = _Shown(frame.generation, state, frame.size_px, frame.is_final)
+        self._forget_answered()
+        self._take_time(state)
         self.frame_ready.emit(frame)
         self._check_settled()
 
-    def _wanted_px(self, frame: Frame) -> int:
-        limit = self._last.size_px if self._last is not None else None
-        return frame.full_size_px if limit is None else min(limit, frame.full_size_px)
+    def _forget_answered(self) -> None:
+        """No frame older than what is on screen is shown. A view that nobody wants any more holds nothing up."""
+        wanted = self._last.views if self._last is not None else ()
+        oldest = min((one.generation for view, one in self._shown.items() if view in wanted), default=0)
+        while (number := next(iter(self._asked), oldest)) < oldest:
+            del self._asked[number]
 
-    def _take_time(self, asked: _Asked) -> None:
+    def _take_time(self, state: EditState) -> None:
         request = self._last
-        if self._timing is None and request is not None and asked.state == request.state:
+        if self._timing is None and request is not None and state == request.state:
             self._timing = Timing(1000.0 * (perf_counter() - self._edited_at_s))
             self.timing_changed.emit(self._timing)
 
@@ -292,7 +298,8 @@ class EngineBridge(QObject):
     @Slot()
     def _ask_for_full(self) -> None:
         if self._last is not None and not self._settled:
-            self.request_preview(self._last.state, self._last.views, full=True, size_px=self._last.size_px)
+            last = self._last
+            self.request_preview(last.state, last.views, full=True, size_px=last.size_px, held=last.held)
 
     def _set_settled(self, settled: bool) -> None:
         if settled != self._settled:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from engine.errors import EngineError
-from engine.messages import Frame
+from engine.foresight import held_between
+from engine.messages import Frame, Held
 from engine.state import EditState, View
 from gui.canvas import Canvas
 from gui.collection import Collection
@@ -32,6 +33,8 @@ class Viewer(QObject):
         self._bridge = bridge
         self._canvas = canvas
         self._collection = collection
+        self._state = session.state
+        self._held: Held | None = None
         self._frames: dict[View, Frame] = {}
         self._warnings: tuple[str, ...] = ()
         self._request_soon = QTimer(self)
@@ -58,10 +61,13 @@ class Viewer(QObject):
             self._canvas.clear()
             self._bridge.forget_shown()
             return
-        self._bridge.request_preview(state, self._canvas.wanted_views, size_px=self._canvas.wanted_size_px or None)
+        views, size_px = self._canvas.wanted_views, self._canvas.wanted_size_px or None
+        self._bridge.request_preview(state, views, size_px=size_px, held=self._held)
 
     @Slot(object)
     def _show_state(self, state: EditState) -> None:
+        if state != self._state:
+            self._held, self._state = held_between(self._state, state), state
         self._caption(state)
         self.request()
 

@@ -161,8 +161,14 @@ class FakeEngine:
 
     # --- what a test says it does ---------------------------------------------------------------------------------
 
-    def answer(self, request: RenderRequest, *, size_px: int | None = None) -> None:
-        """Publish the frames of a request, or the error that was asked for."""
+    def answer(
+        self, request: RenderRequest, *, size_px: int | None = None, is_final: bool | None = None
+    ) -> None:
+        """Publish the frames of a request, or the error that was asked for.
+
+        Args:
+            is_final: By default, whether they are of full size.
+        """
         if self.fail_with is not None:
             error, self.fail_with = self.fail_with, None
             self.publish(RenderFailed(request.generation, error))
@@ -172,8 +178,8 @@ class FakeEngine:
             image = self.painter(request.state, view, size)
             self.publish(
                 Frame(
-                    request.generation, view, image, size, self.size_px, size == self.size_px, 0.005,
-                    warnings=self.warnings,
+                    request.generation, view, image, size, self.size_px,
+                    size == self.size_px if is_final is None else is_final, 0.005, warnings=self.warnings,
                 )
             )
 

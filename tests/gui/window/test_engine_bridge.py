@@ -14,7 +14,16 @@ from pytestqt.qtbot import QtBot
 from engine.errors import DeviceError, EngineError
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.messages import EngineStopped, ExportStill, Frame, JobFinished, JobOutcome, MakeThumbnail, RenderFailed
+from engine.messages import (
+    EngineStopped,
+    ExportStill,
+    Frame,
+    Held,
+    JobFinished,
+    JobOutcome,
+    MakeThumbnail,
+    RenderFailed,
+)
 from engine.state import EditState, ModelRef, View, with_alpha
 from gui.engine_bridge import EngineBridge
 
@@ -43,7 +52,7 @@ class Bench:
         return self.engines[-1]
 
     def ask(self, alpha: float) -> int:
-        return self.bridge.request_preview(with_alpha(STATE, alpha), VIEWS)
+        return self.bridge.request_preview(with_alpha(STATE, alpha), VIEWS, held=Held.ALPHA)
 
 
 @pytest.fixture
@@ -89,11 +98,68 @@ def test_that_a_coarser_picture_never_replaces_a_finer_one_of_the_same_state(ben
     assert [frame.size_px for frame in bench.frames] == [64, 64]
 
 
+def test_that_a_coarser_picture_of_a_newer_state_replaces_a_finer_one(bench: Bench, qtbot: QtBot) -> None:
+    bench.ask(0.5)
+    bench.engine.answer(bench.engine.requests[0])
+    bench.ask(0.6)
+    bench.engine.answer(bench.engine.requests[1], size_px=16)
+    qtbot.waitUntil(lambda: len(bench.frames) == 2)
+    assert [(frame.generation, frame.size_px) for frame in bench.frames] == [(1, 64), (2, 16)]
+    assert not bench.bridge.is_settled
+
+
+def test_that_every_size_on_the_way_up_is_shown_and_only_the_last_settles(bench: Bench, qtbot: QtBot) -> None:
+    settled: list[bool] = []
+    bench.bridge.settled_changed.connect(settled.append)
+    bench.ask(0.5)
+    for size_px in (8, 16, 32):
+        bench.engine.answer(bench.engine.requests[0], size_px=size_px)
+    qtbot.waitUntil(lambda: len(bench.frames) == 3)
+    assert not bench.bridge.is_settled
+    bench.engine.answer(bench.engine.requests[0])
+    qtbot.waitUntil(lambda: bench.bridge.is_settled)
+    assert [frame.size_px for frame in bench.frames] == [8, 16, 32, 64]
+    assert settled == [False, True]
+
+
+def test_that_a_picture_which_memory_keeps_small_settles_all_the_same(bench: Bench, qtbot: QtBot) -> None:
+    """The engine has said that nothing finer will follow: nobody waits for it, and nothing is asked for again."""
+    bench.ask(0.5)
+    bench.engine.answer(bench.engine.requests[0], size_px=32, is_final=True)
+    qtbot.waitUntil(lambda: bench.bridge.is_settled)
+    qtbot.wait(250)
+    assert len(bench.engine.requests) == 1
+
+
+def test_that_asking_again_for_what_is_shown_settles_although_a_coarser_answer_is_dropped(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    bench.ask(0.5)
+    bench.engine.answer(bench.engine.requests[0])
+    qtbot.waitUntil(lambda: bench.bridge.is_settled)
+    bench.ask(0.5)
+    bench.engine.answer(bench.engine.requests[1], size_px=32, is_final=True)
+    qtbot.waitUntil(lambda: bench.bridge.is_settled)
+    assert [frame.size_px for frame in bench.frames] == [64]
+
+
+def test_that_views_which_are_no_longer_wanted_do_not_make_requests_pile_up(bench: Bench, qtbot: QtBot) -> None:
+    bench.bridge.request_preview(STATE, (View.BLEND, View.A))
+    bench.engine.answer(bench.engine.requests[0])
+    for step in range(50):
+        bench.ask(step / 50)
+        bench.engine.answer(bench.engine.requests[-1])
+    qtbot.waitUntil(lambda: len(bench.frames) == 52)
+    assert bench.bridge.state_of(2) is None
+    assert bench.bridge.state_of(51) is not None
+
+
 def test_that_rest_asks_for_the_full_picture(bench: Bench, qtbot: QtBot) -> None:
     bench.ask(0.5)
     bench.engine.answer(bench.engine.requests[0], size_px=16)
     qtbot.waitUntil(lambda: len(bench.engine.requests) == 2)
     assert bench.engine.requests[1].full
+    assert bench.engine.requests[1].held is Held.ALPHA
     assert bench.engine.requests[1].state == bench.engine.requests[0].state
 
 
