@@ -348,6 +348,7 @@ class EngineThread:
                 if failure is None:
                     return
                 self._drop_pictures()
+                self._release_memory()
         self._publish(RenderFailed(request.generation, failure))
 
     def _drop_pictures(self) -> None:

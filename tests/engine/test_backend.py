@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ from shelf import Shelf
 from torch import Tensor
 
 from engine.backend import SynthesisPass, TorchBackend
+from engine.errors import OutOfMemoryError
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
-from engine.messages import EngineReady, Frame, Pixels, RenderRequest
+from engine.messages import EngineReady, Frame, Pixels, RenderFailed, RenderRequest
+from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.pipeline import Pipeline
 from engine.stage_cache import StageCache
-from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha
-from engine.worker import EngineThread
+from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha, with_seed
+from engine.worker import EngineThread, Shot
 
 MIB = 1 << 20
 CHANNELS_256 = (4, 4, 4, 4, 4, 4, 4)
@@ -44,7 +47,8 @@ def partner(shelf: Shelf) -> ModelRef:
 
 @pytest.fixture
 def pipeline(shelf: Shelf) -> Pipeline:
-    return Pipeline(ModelPool(shelf, "cpu", 64 * MIB), LatentStore(), StageCache(64 * MIB))
+    stages, pictures = StageCache(64 * MIB), StageCache(16 * MIB)
+    return Pipeline(ModelPool(shelf, "cpu", 64 * MIB), LatentStore(), stages, pictures=pictures)
 
 
 def begun(pipeline: Pipeline, state: EditState, largest_px: int | None = None) -> SynthesisPass:
@@ -95,6 +99,142 @@ def test_that_a_late_picture_is_shown_coarse_and_goes_on_to_the_same_full_one(
     assert yields == {64: 1, 128: 0}[shown_px]  # between two blocks
     assert (fine.is_final, fine.size_px) == (True, 256)
     assert is_close(fine.image, pipeline.render(state))
+
+
+def climbed(steps: Generator[Shot | None, None, Shot]) -> list[Shot]:
+    """Every picture that a refine shows."""
+    shown = []
+    while True:
+        try:
+            shot = next(steps)
+        except StopIteration as stop:
+            return [*shown, stop.value]
+        if shot is not None:
+            shown.append(shot)
+
+
+def test_that_a_refine_shows_every_size_that_is_seen_for_a_while(pipeline: Pipeline, model: ModelRef) -> None:
+    state = EditState(model, latent=SeedLatent(4))
+    slow_from(pipeline, state, 4)
+    one = begun(pipeline, state)
+    assert one.preview(0.0).size_px == 64
+    shots = climbed(one.refine())
+    assert [(shot.size_px, shot.is_final) for shot in shots] == [(128, False), (256, True)]
+    assert all(shot.image.shape == (shot.size_px, shot.size_px, 4) for shot in shots)
+
+
+def test_that_a_refine_does_not_stop_for_pictures_that_nobody_would_see(pipeline: Pipeline, model: ModelRef) -> None:
+    state = EditState(model, latent=SeedLatent(4))
+    quick = begun(pipeline, state)
+    assert quick.preview(-1.0).size_px == 64  # nothing is measured yet, and no time is left
+    slow_from(pipeline, state, 7)
+    assert [shot.size_px for shot in climbed(quick.refine())] == [256]
+    slow_from(pipeline, state, 4)
+    small = begun(pipeline, with_seed(state, 5), 64)
+    assert small.preview(0.0).size_px == 64
+    assert [shot.size_px for shot in climbed(small.refine())] == [256], "64 px fill the canvas"
+
+
+def test_that_a_refine_goes_on_where_its_preview_stopped(
+    pipeline: Pipeline, model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when nothing can be kept."""
+    pipeline.cache.budget_bytes = 0
+    state = EditState(model, latent=SeedLatent(4))
+    slow_from(pipeline, state, 5)
+    blocks = run_blocks(monkeypatch)
+    one = begun(pipeline, state)
+    one.preview(0.0)
+    climbed(one.refine())
+    assert blocks == [0, 1, 2, 3, 4, 5, 6]
+
+
+def run_blocks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Blocks, as they are run from now on."""
+    ran: list[int] = []
+    run_block = ModelPair.run_block
+
+    def counted(pair: ModelPair, index: int, *args: object, **options: object) -> object:
+        ran.append(index)
+        return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ModelPair, "run_block", counted)
+    return ran
+
+
+def test_that_a_finished_picture_comes_back_as_it_was_without_being_drawn_or_converted(
+    pipeline: Pipeline, model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = begun(pipeline, EditState(model)).preview(LONG_S)
+    assert begun(pipeline, EditState(model, latent=SeedLatent(9))).is_ready is False
+    pipeline.cache.clear()
+    ran = run_blocks(monkeypatch)
+    again = begun(pipeline, EditState(model), 64)
+    assert again.is_ready
+    shot = again.preview(0.0)
+    assert shot.image is first.image
+    assert (shot.is_final, shot.size_px, shot.full_size_px) == (True, 256, 256)
+    assert not shot.image.flags.writeable
+    assert ran == []
+
+
+def test_that_a_finished_picture_is_kept_as_bytes_only(pipeline: Pipeline, model: ModelRef) -> None:
+    one = begun(pipeline, EditState(model))
+    one.preview(LONG_S)
+    assert pipeline.pictures.used_bytes == 256 * 256 * 4
+    assert one._synthesis.keys[-1] not in pipeline.cache
+    assert one._synthesis.keys[-2] in pipeline.cache
+
+
+# --- memory that runs out -----------------------------------------------------------------------------------------
+
+
+def fail_from(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+    """Let blocks from here up find no memory."""
+    run_block = ModelPair.run_block
+
+    def failing(pair: ModelPair, at: int, *args: object, **options: object) -> object:
+        if at >= index:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return run_block(pair, at, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ModelPair, "run_block", failing)
+
+
+@pytest.mark.parametrize("budget_s", [LONG_S, 0.0], ids=["in a preview", "in a refine"])
+def test_that_a_picture_too_large_for_memory_is_shown_smaller_and_says_so(
+    shelf: Shelf, model: ModelRef, partner: ModelRef, monkeypatch: pytest.MonkeyPatch, budget_s: float
+) -> None:
+    fail_from(monkeypatch, 6)
+    recorder = Recorder()
+    engine = EngineThread(
+        recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"), preview_budget_s=budget_s, refine_after_s=0.0
+    )
+    engine.request_preview(RenderRequest(1, EditState(model), size_px=256))
+    engine.start()
+    small = recorder.wait_for_frame(1)
+    assert (small.size_px, small.full_size_px) == (128, 256)
+    assert "Not enough memory for 256 px; shown at 128 px." in small.warnings
+    engine.request_preview(RenderRequest(2, with_seed(EditState(model), 2), size_px=256))
+    assert recorder.wait_for_frame(2).size_px == 128
+    assert recorder.of(RenderFailed) == []
+    monkeypatch.undo()
+    engine.request_preview(RenderRequest(3, EditState(partner), size_px=256))
+    other = recorder.wait_for_frame(3)
+    assert (other.size_px, other.warnings) == (256, ()), "of other models nothing is known"
+    assert engine.stop()
+
+
+def test_that_memory_too_short_for_the_smallest_picture_is_an_error(
+    shelf: Shelf, model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_from(monkeypatch, 4)
+    recorder = Recorder()
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
+    engine.request_preview(RenderRequest(1, EditState(model)))
+    engine.start()
+    assert type(recorder.wait_for_failure(1).error) is OutOfMemoryError
+    assert engine.stop()
 
 
 def test_that_a_preview_need_not_be_larger_than_the_canvas(pipeline: Pipeline, model: ModelRef) -> None:

@@ -5,14 +5,26 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from scripted_backend import Gate, Recorder, ScriptedBackend, request, running
 
 from engine.errors import EngineError, ModelError, OutOfMemoryError
-from engine.messages import EngineReady, EngineStopped, Frame, JobFinished, JobOutcome, OpenPortrait, RenderFailed
-from engine.state import View
+from engine.job_table import JobSteps, Step
+from engine.messages import (
+    EngineReady,
+    EngineStopped,
+    Frame,
+    JobFinished,
+    JobOutcome,
+    OpenPortrait,
+    RenderFailed,
+    RenderRequest,
+    StillExported,
+)
+from engine.state import EditState, View, with_alpha
 from engine.worker import EngineThread
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +100,38 @@ def test_that_a_coarse_picture_is_refined_once_the_hand_rests(full: bool) -> Non
     assert (fine.is_final, fine.size_px) == (True, 8)
     assert backend.refined == [1, 1, 1]
     assert fine.elapsed_s >= coarse.elapsed_s > 0
+
+
+def test_that_the_time_of_a_picture_goes_to_the_views_that_need_it() -> None:
+    backend = ScriptedBackend()
+    backend.ready = {View.A, View.B}
+    with running(backend, preview_budget_s=0.3) as (engine, recorder):
+        engine.request_preview(request(1, views=tuple(View)))
+        recorder.wait(Frame, lambda frame: frame.view is View.B)
+    assert backend.budgets == pytest.approx([0.3] * 3)
+
+
+def test_that_sizes_on_the_way_up_are_shown_if_they_are_worth_it() -> None:
+    backend = ScriptedBackend()
+    backend.refine_blocks, backend.worth_showing = 4, {1}
+    with running(backend, refine_after_s=0.0) as (engine, recorder):
+        engine.request_preview(request(1))
+        recorder.wait_for_frame(1)
+    assert [(frame.size_px, frame.is_final) for frame in recorder.of(Frame)] == [(4, False), (6, False), (8, True)]
+
+
+def test_that_what_is_on_screen_already_is_not_climbed_again_where_it_cannot_be_left() -> None:
+    """The window asks once more, for the full picture, when the hand rests: by then there is a first picture."""
+    backend = ScriptedBackend()
+    backend.refine_blocks = 1
+    with running(backend, preview_budget_s=0.3, refine_after_s=1000.0) as (engine, recorder):
+        engine.request_preview(request(1))
+        recorder.wait_for_frame(1, final=False)
+        engine.request_preview(request(2, full=True))
+        recorder.wait_for_frame(2)
+        engine.request_preview(request(3, views=(View.A,)))
+        recorder.wait_for_frame(3, final=False)
+    assert backend.budgets == pytest.approx([0.3, 0.0, 0.3])
 
 
 def test_that_a_refine_gives_way_between_two_blocks_to_a_newer_request() -> None:
@@ -181,6 +225,158 @@ def test_that_a_refine_which_fails_is_told_once() -> None:
         engine.request_preview(request(1))
         assert recorder.wait_for_failure(1).error.user_message == "It broke."
     assert len(recorder.of(RenderFailed)) == 1
+
+
+def test_that_a_picture_which_finds_no_memory_is_drawn_once_more() -> None:
+    backend = ScriptedBackend()
+    backend.can_make_do = True
+    failures = iter([MemoryError()])
+
+    def draw(_wanted: object) -> None:
+        for failure in failures:
+            raise failure
+
+    backend.draw = draw
+    with running(backend) as (engine, recorder):
+        engine.request_preview(request(1))
+        recorder.wait_for_frame(1)
+    assert backend.released == 1
+    assert recorder.of(RenderFailed) == []
+
+
+def test_that_it_is_drawn_once_more_only_once() -> None:
+    backend = ScriptedBackend()
+    backend.can_make_do = True
+
+    def draw(_wanted: object) -> None:
+        raise MemoryError
+
+    backend.draw = draw
+    with running(backend) as (engine, recorder):
+        engine.request_preview(request(1))
+        assert type(recorder.wait_for_failure(1).error) is OutOfMemoryError
+    assert backend.previewed == [1, 1]
+
+
+def test_that_a_refine_which_finds_no_memory_begins_again_smaller() -> None:
+    backend = ScriptedBackend()
+    backend.can_make_do = True
+    backend.refine_blocks = 2
+    blocks = iter([None, MemoryError()])
+
+    class Breaking(Gate):
+        def pass_through(self) -> None:
+            if (error := next(blocks, None)) is not None:
+                raise error
+
+    backend.refine_gate = Breaking()
+    with running(backend, refine_after_s=0.0) as (engine, recorder):
+        engine.request_preview(request(1))
+        recorder.wait_for_frame(1)
+    assert backend.previewed == [1, 1]
+    assert recorder.of(RenderFailed) == []
+
+
+# --- drawing ahead ------------------------------------------------------------------------------------------------
+
+
+def test_that_nothing_is_drawn_ahead_while_a_picture_or_a_job_waits() -> None:
+    backend = ScriptedBackend()
+    backend.refine_blocks, backend.foresee_blocks = 2, 2
+    backend.foresee_gate = Gate()
+    done: list[list[int]] = []
+
+    def steps() -> JobSteps:
+        for _ in range(3):
+            done.append(list(backend.foreseen))
+            yield Step("working")
+        return StillExported(Path("a.png"), (1, 1), 0.0)
+
+    backend.begin = lambda job: steps()
+    with running(backend, refine_after_s=0.0, foresee_after_s=0.0) as (engine, recorder):
+        job_id = engine.submit(OpenPortrait(Path("a.png")))
+        engine.request_preview(request(1))
+        recorder.wait_for_frame(1)
+        recorder.wait_for_end(job_id)
+        backend.foresee_gate.wait_for_arrival()
+        assert backend.foreseen == []
+        assert backend.refined == [1, 1]
+        backend.foresee_gate.open(2)
+        backend.foresee_gate.wait_for_arrival()
+    assert done == [[]] * 3
+
+
+def test_that_drawing_ahead_gives_way_after_one_block_and_is_taken_up_for_the_new_state() -> None:
+    backend = ScriptedBackend()
+    backend.foresee_blocks = 1000
+    backend.foresee_gate = Gate()
+    with running(backend, foresee_after_s=0.0) as (engine, recorder):
+        engine.request_preview(request(1))
+        backend.foresee_gate.wait_for_arrival()
+        engine.request_preview(request(2))
+        backend.foresee_gate.open()
+        recorder.wait_for_frame(2)
+        backend.foresee_gate.wait_for_arrival()
+        assert backend.foreseen == [1]
+        assert backend.left == [1]
+        backend.foresee_gate.open(1000)
+
+
+def test_that_drawing_ahead_waits_for_the_hand_to_rest_and_a_second_look_is_no_move() -> None:
+    backend = ScriptedBackend()
+    backend.foresee_blocks = 1
+    rested = EditState()
+    moved = with_alpha(rested, 0.5)
+    with running(backend, foresee_after_s=0.0) as (engine, recorder):
+        engine.request_preview(RenderRequest(1, rested))
+        recorder.wait_for_frame(1)
+        engine._foresee_after_s = 1000.0
+        engine.request_preview(RenderRequest(2, rested, full=True))
+        backend_took(backend, 2)
+        assert engine._foresee_at < time.perf_counter() + 1.0
+        engine.request_preview(RenderRequest(3, moved))
+        recorder.wait_for_frame(3)
+        engine.request_preview(RenderRequest(4, moved, full=True))
+        recorder.wait_for_frame(4)
+        assert engine._foresee_at > time.perf_counter() + 900.0
+    assert 3 not in backend.foreseen
+    assert 4 not in backend.foreseen
+
+
+def backend_took(backend: ScriptedBackend, generation: int) -> None:
+    """Wait until it has drawn ahead for this request."""
+    deadline = time.perf_counter() + 20.0
+    while generation not in backend.foreseen:
+        assert time.perf_counter() < deadline
+        threading.Event().wait(0.001)
+
+
+def test_that_drawing_ahead_ends_and_the_thread_sleeps() -> None:
+    backend = ScriptedBackend()
+    backend.foresee_blocks = 3
+    with running(backend, foresee_after_s=0.0) as (engine, _recorder):
+        engine.request_preview(request(1))
+        backend_took(backend, 1)
+        deadline = time.perf_counter() + 20.0
+        while engine._foresight is not None and time.perf_counter() < deadline:
+            threading.Event().wait(0.001)
+        with engine._condition:
+            assert engine._idle_s(time.perf_counter()) is None
+    assert backend.foreseen == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("error", "released"), [(ModelError("It broke."), 0), (MemoryError(), 1)])
+def test_that_what_fails_ahead_of_a_request_is_nobody_s_business(error: Exception, released: int) -> None:
+    backend = ScriptedBackend()
+    backend.foresee_blocks, backend.foresee_fails = 5, error
+    with running(backend, foresee_after_s=0.0) as (engine, recorder):
+        engine.request_preview(request(1))
+        backend_took(backend, 1)
+        engine.request_preview(request(2))
+        recorder.wait_for_frame(2)
+    assert recorder.of(RenderFailed) == []
+    assert backend.foreseen.count(1) == 1
+    assert backend.released >= released
 
 
 def test_that_the_engine_says_when_it_is_ready_and_when_it_has_stopped() -> None:
