@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
-from engine.preview.layers import doubled, modulated_conv, to_rgb
-from engine.preview.mixing import BlockShares, ConvShares, MixedBlock, MixedConv
+from engine.preview.graphs import Capture, GraphedCalls, Tensors, capture_on
+from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights, doubled, modulated_conv, to_rgb
+from engine.preview.mixing import BlockShares, MixedBlock, MixedConv, MixShares
 from engine.preview.packing import PackedNetwork
 
 
@@ -19,12 +22,20 @@ class PreviewBlocks:
 
     Args:
         networks: Packed for the same arithmetic; they must fit together (`engine.blending.check_blendable`).
+        capture: How blocks are recorded; by default as the device does it.
     """
 
-    def __init__(self, networks: Sequence[PackedNetwork]) -> None:
+    def __init__(self, networks: Sequence[PackedNetwork], capture: Capture | None = None) -> None:
         self._networks = tuple(networks)
         self._blocks: dict[int, MixedBlock] = {}
         self.arithmetic = networks[0].arithmetic
+        chosen = capture or capture_on(self.arithmetic.device)
+        self._graphs = None if chosen is None else GraphedCalls(chosen)
+
+    @property
+    def graph_bytes(self) -> int:
+        """What recorded blocks have copies of. Their pool is common to all."""
+        return 0 if self._graphs is None else self._graphs.held_bytes
 
     @torch.no_grad()
     def run(self, index: int, shares: BlockShares, carry: Carry | None, ws: Tensor, noise: NoiseInput) -> Carry:
@@ -40,31 +51,101 @@ class PreviewBlocks:
             Features in the block's own dtype and layout, the picture in float32: fresh tensors.
         """
         block = self._block(index)
-        row = 0 if index == 0 else 2 * index - 1
-        if carry is None:
-            assert block.const is not None, "only the lowest block starts from nothing"
-            x, img = block.const.get(shares.const), None
-        else:
-            x, img = carry.x.to(block.dtype), carry.img
-        if block.conv0 is not None and shares.conv0 is not None:
-            x = self._convolved(x, block.conv0, shares.conv0, ws[0, row], noise)
-            row += 1
-        x = self._convolved(x, block.conv1, shares.conv1, ws[0, row], noise)
-        if block.torgb is not None:
-            rgb = to_rgb(x, block.torgb.weights(shares), ws[0, row + 1])
-            img = rgb if img is None else rgb.add_(doubled(img))
-        return Carry(x, img)
-
-    def _convolved(self, x: Tensor, conv: MixedConv, shares: ConvShares, w: Tensor, noise: NoiseInput) -> Tensor:
-        return modulated_conv(
-            x,
-            conv.weights(shares),
-            w,
-            conv.noise(noise, shares.noise),
-            modulates_activations=self.arithmetic.modulates_activations,
-        )
+        weights = _weights(block, shares)
+        x, img = (None, None) if carry is None else (carry.x.to(block.dtype), carry.img)
+        rows = ws[0, 2 * index - 1 if index else 0 : 2 * index + 2]
+        noise0 = None if shares.conv0 is None else _noise(block.conv0, noise, shares.conv0.noise)
+        noise1 = _noise(block.conv1, noise, shares.conv1.noise)
+        inputs = (x, img, rows, *_tensors(noise0), *_tensors(noise1))
+        draw = partial(_draw, weights, self.arithmetic.modulates_activations)
+        drawn = draw(*inputs) if self._graphs is None else self._graphs.run(tuple(_fixed(weights)), draw, inputs)
+        assert drawn[0] is not None, "every block makes features"
+        return Carry(drawn[0], drawn[1])
 
     def _block(self, index: int) -> MixedBlock:
         if index not in self._blocks:
             self._blocks[index] = MixedBlock([network.block(index) for network in self._networks])
         return self._blocks[index]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BlockWeights:
+    """What a block runs on: one network's, or a mixture, at the same addresses for as long as they are the same ones.
+
+    Attributes:
+        const: ``[1, C, 4, 4]`` in the lowest block, else None.
+    """
+
+    const: Tensor | None
+    conv0: ConvWeights | None
+    conv1: ConvWeights
+    torgb: ToRGBWeights | None
+
+
+def _weights(block: MixedBlock, shares: BlockShares) -> _BlockWeights:
+    return _BlockWeights(
+        None if block.const is None else block.const.get(shares.const),
+        None if block.conv0 is None or shares.conv0 is None else block.conv0.weights(shares.conv0),
+        block.conv1.weights(shares.conv1),
+        None if block.torgb is None else block.torgb.weights(shares),
+    )
+
+
+def _draw(
+    weights: _BlockWeights,
+    modulates_activations: bool,
+    x: Tensor | None,
+    img: Tensor | None,
+    rows: Tensor,
+    columns0: Tensor | None,
+    strengths0: Tensor | None,
+    columns1: Tensor | None,
+    strengths1: Tensor | None,
+) -> Tensors:
+    """Features and picture of a block; everything that the device does for one.
+
+    It must not wait for the device, nor take numbers from it: a graph could not do it again.
+    """
+    if x is None:
+        x = weights.const
+    assert x is not None, "only the lowest block starts from nothing"
+    row = 0
+    if weights.conv0 is not None:
+        noise = _columns(columns0, strengths0)
+        x = modulated_conv(x, weights.conv0, rows[0], noise, modulates_activations=modulates_activations)
+        row = 1
+    noise = _columns(columns1, strengths1)
+    x = modulated_conv(x, weights.conv1, rows[row], noise, modulates_activations=modulates_activations)
+    if weights.torgb is not None:
+        rgb = to_rgb(x, weights.torgb, rows[row + 1])
+        img = rgb.float() if img is None else doubled(img).add(rgb)
+    return x, img
+
+
+def _noise(conv: MixedConv | None, noise: NoiseInput, shares: MixShares) -> NoiseColumns | None:
+    return None if conv is None else conv.noise(noise, shares)
+
+
+def _tensors(noise: NoiseColumns | None) -> tuple[Tensor | None, Tensor | None]:
+    return (None, None) if noise is None else (noise.columns, noise.strengths)
+
+
+def _columns(columns: Tensor | None, strengths: Tensor | None) -> NoiseColumns | None:
+    return None if columns is None or strengths is None else NoiseColumns(columns, strengths)
+
+
+def _fixed(part: object) -> Iterator[Hashable]:
+    """What a graph of a block is good for: the addresses of its weights, and the numbers between them."""
+    if isinstance(part, Tensor):
+        yield part.data_ptr()
+    elif is_dataclass(part) and not isinstance(part, type):
+        for name in _field_names(type(part)):
+            yield from _fixed(getattr(part, name))
+    else:
+        assert isinstance(part, Hashable), "weights are tensors and plain values"
+        yield part
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
