@@ -63,3 +63,16 @@ def test_that_pictures_are_shrunk_but_never_enlarged(size: tuple[int, int], want
     found = shrunk(image, 16)
     assert tuple(found.shape[-2:]) == wanted
     assert torch.allclose(found, torch.tensor(0.25))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_that_neither_memory_order_nor_broken_numbers_change_the_bytes(dtype: torch.dtype) -> None:
+    image = (1.5 * torch.randn(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))).to(dtype)
+    screen = to_bgrx(image.contiguous(memory_format=torch.channels_last))
+    levels = (image[0].float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    assert np.array_equal(screen[..., 2::-1], levels.permute(1, 2, 0).numpy())
+    image[0, 2, 4, 4] = float("nan")
+    broken = to_bgrx(image)
+    assert (broken[..., 3] == 255).all()
+    broken[4, 4] = screen[4, 4]
+    assert np.array_equal(broken, screen)
