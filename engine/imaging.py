@@ -30,12 +30,22 @@ def to_bgrx(image: Tensor) -> Pixels:
     Returns:
         A fresh ``[H, W, 4]``; the fourth byte is 255.
     """
+    return as_pixels(packed_bgrx(image).cpu().numpy())
+
+
+@torch.no_grad()
+def packed_bgrx(image: Tensor) -> Tensor:
+    """`to_bgrx` on the image's own device: ``[H, W]``, int32, blue in the lowest byte of each."""
     # One number per pixel, below 2**24 and so exact in float32: much faster than to interleave bytes.
     levels = _levels(image).floor_()
     red, green, blue = (levels[channel if len(levels) >= 3 else 0] for channel in range(3))
-    packed = torch.add(blue, green, alpha=1 << 8).add_(red, alpha=1 << 16).to(torch.int32).bitwise_or_(_OPAQUE)
-    numbers: NDArray[np.int32] = packed.cpu().numpy()
-    return numbers.astype("<i4", copy=False).view(np.uint8).reshape(*numbers.shape, 4)
+    packed = torch.add(blue, green, alpha=1 << 8).add_(red, alpha=1 << 16)
+    return packed.to(torch.int32).bitwise_or_(_OPAQUE)
+
+
+def as_pixels(packed: NDArray[np.int32]) -> Pixels:
+    """What `packed_bgrx` made, as bytes; on nearly all machines the same memory."""
+    return packed.astype("<i4", copy=False).view(np.uint8).reshape(*packed.shape, 4)
 
 
 @torch.no_grad()
