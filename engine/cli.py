@@ -94,6 +94,7 @@ Exit status:
 Environment:
   GRAFT_HOME   a folder for library, settings and cache, instead of the system's usual ones
   GRAFT_DEBUG  1 shows the traceback of a failure
+  GRAFT_DEVICE what to compute on, as PyTorch calls it, instead of the fastest there is: cpu, cuda, cuda:1, mps
 """
 
 

@@ -1,18 +1,23 @@
-"""Where and with how much the engine computes: device, threads, memory. Light: torch is imported when asked for."""
+"""Where and with how much the engine computes: device, threads, memory. Light: torch, psutil only when asked."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from engine.errors import DeviceError
 
 GIB = 1 << 30
+
+DEVICE_VARIABLE = "GRAFT_DEVICE"
+"""In the environment: what ``auto`` is to mean, as torch calls it."""
+
+log = logging.getLogger(__name__)
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 _LARGEST_INT = 2**31 - 1
@@ -67,10 +72,11 @@ def keep_freed_memory() -> bool:
 
 def return_freed_memory(device: str = "cpu") -> None:
     """Give back what was freed but kept for later: for when something large has gone for good."""
-    if device.startswith("cuda"):
+    if device.startswith("cuda") or device == "mps":
         import torch
 
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a device that is lost has nothing to give
+            (torch.mps if device == "mps" else torch.cuda).empty_cache()
     elif sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 
@@ -79,26 +85,46 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     """Pick a device and set the number of CPU threads.
 
     Args:
-        wanted: ``auto`` takes the fastest there is; otherwise a torch device name.
+        wanted: ``auto`` takes the fastest that works, or what the environment says; otherwise a torch device name.
 
     Raises:
-        DeviceError: `wanted` is not there.
+        DeviceError: `wanted` is not there, or does not work.
     """
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(thread_count())
-    name = _fastest() if wanted == "auto" else wanted
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    asked = os.environ.get(DEVICE_VARIABLE, wanted) if wanted == "auto" else wanted
+    names = _fastest_first() if asked == "auto" else [asked]
+    name = next((name for name in names if _computes(name)), None)
+    if name is None:
         hint = "Choose cpu, which always works."
-        raise DeviceError(f"This computer has no device “{wanted:.40}” that PyTorch can use.", hint) from error
+        raise DeviceError(f"This computer has no device “{asked:.40}” that PyTorch can use.", hint)
     return DeviceChoice(name, "float32", memory_budget(name))
+
+
+def _fastest_first() -> list[str]:
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, is_there in there.items() if is_there]
+
+
+def _computes(name: str) -> bool:
+    """A card that is there may still be too old for this torch: only running something brings that to light."""
+    import torch
+
+    try:
+        return bool(torch.ones(2, device=name).add(1.0).sum().item() == 4.0)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        log.warning("The device %s cannot be used: %s", name, error)
+        return False
 
 
 def thread_count() -> int:
     """CPU threads to compute with: the physical cores that this process may use, one less when there are many."""
+    import psutil
+
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(psutil.cpu_count(logical=False) or allowed, allowed)
     return max(1, cores - 1 if cores >= 6 else cores)  # the window wants one too
@@ -114,10 +140,18 @@ def free_memory(device: str = "cpu") -> int:
     if device.startswith("cuda"):
         import torch
 
+        # Of the card, whichever process has the rest.
         free, _total = torch.cuda.mem_get_info(device)
         # What torch keeps for later is ours to use as well.
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    import psutil
+
     available: int = psutil.virtual_memory().available
+    if device == "mps":
+        import torch
+
+        left = torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        return max(0, min(left, available))
     limit = _container_limit()
     if limit is None:
         return available
@@ -131,11 +165,3 @@ def _container_limit() -> int | None:
     except OSError:
         return None
     return int(text) if text.isdecimal() else None
-
-
-def _fastest() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

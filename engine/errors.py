@@ -66,6 +66,10 @@ class OutOfMemoryError(DeviceError):
     """There is not enough memory."""
 
 
+class DeviceLostError(DeviceError):
+    """The device does not answer this process any more; nothing that was on it can be used."""
+
+
 class UnsupportedDtypeError(DeviceError):
     """The device has no such number format."""
 

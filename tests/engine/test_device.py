@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from engine.device import choose_device, free_memory, memory_budget, thread_count
+from engine.device import choose_device, free_memory, memory_budget, return_freed_memory, thread_count
 from engine.errors import DeviceError
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +74,62 @@ def test_that_a_device_which_is_not_there_is_named(name: str) -> None:
 def test_that_threads_and_memory_are_within_the_machine() -> None:
     assert 1 <= thread_count() <= (os.cpu_count() or 1)
     assert free_memory() > 0
+
+
+def test_that_a_card_which_is_there_but_cannot_run_anything_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ones = torch.ones
+
+    def too_old(*size: int, device: str) -> torch.Tensor:
+        if device == "cuda":
+            raise torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device")
+        return ones(*size, device=device)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", too_old)
+    assert choose_device().name == "cpu"
+    assert "no kernel image" in caplog.text
+    with pytest.raises(DeviceError, match="“cuda”"):
+        choose_device("cuda")
+
+
+def test_that_the_environment_says_what_auto_means_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("GRAFT_DEVICE", "cpu")
+    assert choose_device().name == "cpu"
+    monkeypatch.setenv("GRAFT_DEVICE", "cuda:77")
+    with pytest.raises(DeviceError, match="cuda:77"):
+        choose_device()
+    assert choose_device("cpu").name == "cpu"
+
+
+def test_that_memory_of_a_card_is_asked_of_the_card_and_what_torch_keeps_counts_as_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 8000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 200)
+    assert free_memory("cuda:1") == 1300
+
+
+def test_that_memory_of_an_apple_gpu_is_what_it_may_use_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 1 << 50)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 100)
+    assert free_memory("mps") == pytest.approx(free_memory(), rel=0.5)
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 1100)
+    assert free_memory("mps") == 1000
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 50)
+    assert free_memory("mps") == 0
+
+
+def test_that_giving_memory_back_to_a_card_that_is_lost_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def lost() -> None:
+        asked.append("cuda")
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lost)
+    return_freed_memory("cuda")
+    assert asked == ["cuda"]
