@@ -82,7 +82,7 @@ class GraphedCalls:
             key: Names everything that the result depends on besides what is in tensors: which work it is, at what
                 addresses its other tensors lie, numbers.
             work: It is kept, and with it must be every tensor that it reads.
-            inputs: Not written to, and never again by their owner.
+            inputs: Not written to.
         """
         layouts = tuple(None if given is None else (given.shape, given.stride(), given.dtype) for given in inputs)
         key = (key, layouts)
@@ -118,17 +118,19 @@ class GraphedCalls:
 
 
 class _Buffer:
-    """Where an input lies for graphs; the same one is not copied twice."""
+    """Where an input lies for graphs; what it holds already is not copied again."""
 
     def __init__(self, like: Tensor) -> None:
         self.tensor = torch.empty_like(like)
         self._given: weakref.ref[Tensor] | None = None
+        self._version = 0
 
     def hold(self, given: Tensor) -> Tensor:
-        if self._given is None or self._given() is not given:
+        if self._given is None or self._given() is not given or self._version != given._version:
             self._given = None
             self.tensor.copy_(given)
-            self._given = weakref.ref(given)
+            # torch counts how often a tensor was written to.
+            self._given, self._version = weakref.ref(given), given._version
         return self.tensor
 
 
