@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.blending import blend_block, blend_mapping, check_blendable, scratch_for
 from engine.errors import ModelError
+from engine.models import weight_bytes
 from engine.nets.noise import NoiseInput
 from engine.network import Carry, Network
 from engine.preview.blocks import PreviewBlocks
@@ -67,6 +68,12 @@ class ModelPair:
         if self._warning is None:
             self._warning = (None if self.b is None else weight_distance(self.a, self.b).warning,)
         return self._warning[0]
+
+    @property
+    def held_bytes(self) -> int:
+        """What this pair holds beside its networks and their packed forms."""
+        scratch = 0 if self._scratch is None else weight_bytes(self._scratch)
+        return scratch + (0 if self._preview is None else self._preview.graph_bytes)
 
     def block_key(self, index: int, shares: Shares) -> WeightsKey:
         """Name of the weights of block `index`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,8 @@ from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
 from engine.preview.arithmetic import Arithmetic, choose_arithmetic
+from engine.preview.graphs import capture_on
+from engine.preview.memory import preview_bytes
 from engine.preview.packing import Packs
 from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
 from engine.stage_cache import Memory, ReadOnlyCache, StageCache
@@ -60,6 +63,10 @@ class Pipeline:
         self._packs = Packs(self.arithmetic)
         self.clock = BlockClock()
         self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
+        models.extra_bytes = partial(preview_bytes, arithmetic=self.arithmetic)
+        models.other_bytes = self._pair_bytes
+        models.on_drop = self._drop_pairs
+        models.on_pressure = self.cache.clear
 
     def resolve(self, state: EditState) -> ResolvedEdit:
         """Load the models of `state` and decide what it means for them.
@@ -103,11 +110,6 @@ class Pipeline:
         Raises:
             ModelError: they cannot be loaded, or not be blended.
         """
-        self._pairs = {
-            refs: pair
-            for refs, pair in self._pairs.items()
-            if all(ref is None or ref.sha256 in self.models for ref in refs)
-        }
         key = (edit.model_a, edit.model_b)
         if (pair := self._pairs.pop(key, None)) is None:
             refs = [ref for ref in key if ref is not None]
@@ -118,6 +120,19 @@ class Pipeline:
         while len(self._pairs) > KEPT_PAIRS:
             del self._pairs[next(iter(self._pairs))]
         return pair
+
+    def _pair_bytes(self) -> int:
+        capture = capture_on(self.models.device)
+        graph_bytes = 0 if capture is None else capture.held_bytes
+        return graph_bytes + sum(pair.held_bytes for pair in self._pairs.values())
+
+    def _drop_pairs(self) -> None:
+        """Those whose models have been let go of."""
+        self._pairs = {
+            refs: pair
+            for refs, pair in self._pairs.items()
+            if all(ref is None or ref.sha256 in self.models for ref in refs)
+        }
 
     def resolutions(self, edit: ResolvedEdit) -> tuple[int, ...]:
         """Of the blocks of an edit's model A, ascending."""
@@ -152,7 +167,6 @@ class Pipeline:
         """Let go of everything that can be loaded or computed again."""
         self.cache.clear()
         self.pictures.clear()
-        self._pairs.clear()
         self.models.clear()
 
     # --- stages ---------------------------------------------------------------------------------------------------

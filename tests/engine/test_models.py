@@ -103,3 +103,39 @@ def test_that_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(data[:-100])
     with pytest.raises(CorruptModelError):
         read_network(tmp_path / "net.safetensors", "cpu")
+
+
+def test_that_what_is_held_beside_the_weights_counts_and_goes_with_them(shelf: Shelf) -> None:
+    refs = [shelf.put(name, seed=seed) for seed, name in enumerate("abc")]
+    size = weight_bytes(random_network(read_network(shelf.paths[refs[0].sha256], "cpu").config))
+    pool = ModelPool(shelf, "cpu", 6 * size)
+    pool.extra_bytes = lambda network: weight_bytes(network)
+    pool.other_bytes = lambda: size
+    told: list[bool] = []
+    pool.on_drop = lambda: told.append(refs[0].sha256 in pool)
+    pool.networks(refs[:2])
+    assert (pool.used_bytes, told) == (5 * size, [])
+    pool.networks(refs[2:])
+    assert (pool.used_bytes, told) == (5 * size, [False])
+    pool.clear()
+    assert pool.used_bytes == size
+
+
+def test_that_what_can_be_computed_again_goes_before_any_network(shelf: Shelf) -> None:
+    room = 0
+    asked: list[int] = []
+
+    def make_room() -> None:
+        nonlocal room
+        asked.append(room)
+        room = PLENTY
+
+    pool = ModelPool(shelf, "cpu", PLENTY, free=lambda _device: room)
+    pool.on_pressure = make_room
+    a, b = shelf.put("a", seed=1), shelf.put("b", seed=2)
+    pool.networks([a])
+    assert asked == [0]
+    room = 0
+    pool.networks([b])
+    assert asked == [0, 0]
+    assert a.sha256 in pool

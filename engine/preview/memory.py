@@ -1,0 +1,36 @@
+"""How much memory previews need."""
+
+from __future__ import annotations
+
+from engine.network import Network
+from engine.preview.arithmetic import Arithmetic
+from engine.preview.packing import can_pack
+
+NOISE_COPIES = 7
+"""Of a layer's noise map: packed, with ones beside it for this network, a mixture and two other maps."""
+
+
+def preview_bytes(network: Network, arithmetic: Arithmetic) -> int:
+    """What previews of a network hold beside its own weights, at most.
+
+    That is everything in packed form, and as much again for the network's part in a mixture.
+    """
+    if not can_pack(network.config.synthesis):
+        return 0
+    dtypes = {
+        f"b{block.resolution}": arithmetic.half if block.use_fp16 else arithmetic.full
+        for block in network.config.synthesis.blocks
+    }
+    total = 0
+    for name, tensor in network.tensors.items():
+        net, block, *_ = name.split(".")
+        if net != "synthesis":
+            continue
+        if name.endswith("noise_const"):
+            total += NOISE_COPIES * tensor.numel() * dtypes[block].itemsize
+        elif tensor.ndim == 4 and tensor.shape[-1] == 3:
+            energy_bytes = 4 * tensor.numel() // 9
+            total += 2 * (tensor.numel() * dtypes[block].itemsize + energy_bytes)
+        else:
+            total += 2 * tensor.nbytes
+    return total
