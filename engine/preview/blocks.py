@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
 from engine.preview.graphs import Capture, GraphedCalls, Tensors, capture_on
-from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights, doubled, modulated_conv, to_rgb
+from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights, modulated_conv, with_rgb
 from engine.preview.mixing import BlockShares, MixedBlock, MixedConv, MixShares
 from engine.preview.packing import PackedNetwork
 
@@ -98,9 +98,9 @@ def _draw(
     img: Tensor | None,
     rows: Tensor,
     columns0: Tensor | None,
-    strengths0: Tensor | None,
+    strength0: Tensor | None,
     columns1: Tensor | None,
-    strengths1: Tensor | None,
+    strength1: Tensor | None,
 ) -> Tensors:
     """Features and picture of a block; everything that the device does for one.
 
@@ -111,14 +111,13 @@ def _draw(
     assert x is not None, "only the lowest block starts from nothing"
     row = 0
     if weights.conv0 is not None:
-        noise = _columns(columns0, strengths0)
+        noise = _columns(columns0, strength0)
         x = modulated_conv(x, weights.conv0, rows[0], noise, modulates_activations=modulates_activations)
         row = 1
-    noise = _columns(columns1, strengths1)
+    noise = _columns(columns1, strength1)
     x = modulated_conv(x, weights.conv1, rows[row], noise, modulates_activations=modulates_activations)
     if weights.torgb is not None:
-        rgb = to_rgb(x, weights.torgb, rows[row + 1])
-        img = rgb.float() if img is None else doubled(img).add(rgb)
+        img = with_rgb(img, x, weights.torgb, rows[row + 1])
     return x, img
 
 
@@ -127,11 +126,11 @@ def _noise(conv: MixedConv | None, noise: NoiseInput, shares: MixShares) -> Nois
 
 
 def _tensors(noise: NoiseColumns | None) -> tuple[Tensor | None, Tensor | None]:
-    return (None, None) if noise is None else (noise.columns, noise.strengths)
+    return (None, None) if noise is None else (noise.columns, noise.strength)
 
 
-def _columns(columns: Tensor | None, strengths: Tensor | None) -> NoiseColumns | None:
-    return None if columns is None or strengths is None else NoiseColumns(columns, strengths)
+def _columns(columns: Tensor | None, strength: Tensor | None) -> NoiseColumns | None:
+    return None if columns is None or strength is None else NoiseColumns(columns, strength)
 
 
 def _fixed(part: object) -> Iterator[Hashable]:

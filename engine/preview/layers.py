@@ -53,15 +53,15 @@ class ToRGBWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseColumns:
-    """What a layer adds to its features: ``columns @ strengths`` at every pixel.
+    """What a layer adds to its features: ``columns @ (strength, bias)`` at every pixel.
 
     Attributes:
-        columns: ``[r * r, K + 1]``: K noise maps, and ones, which the bias goes to.
-        strengths: ``[K]``, float32, one per map, activation gain included.
+        columns: ``[r * r, 2]``: a noise map, and ones.
+        strength: ``[1]``, float32, activation gain included.
     """
 
     columns: Tensor
-    strengths: Tensor
+    strength: Tensor
 
 
 def styles_of(affine: PackedAffine, w: Tensor) -> Tensor:
@@ -125,25 +125,36 @@ def _upsampling(
 def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
     channels = y.shape[1]
     if y.is_contiguous(memory_format=torch.channels_last):
-        strengths = noise.strengths[:, None].expand(-1, channels)
-        rows = torch.cat([strengths, bias[None]]).to(y.dtype)
+        rows = torch.stack([noise.strength.expand(channels), bias]).to(y.dtype)
         pixels = y.permute(0, 2, 3, 1).view(-1, channels)
         torch.addmm(pixels, noise.columns, rows, out=pixels)
         return
-    maps = noise.columns[:, :-1] @ noise.strengths.to(noise.columns.dtype)
-    y.add_(maps.view(1, 1, *y.shape[2:])).add_(_per_channel(bias, y))
+    scaled = noise.columns[:, 0] * noise.strength.to(y.dtype)
+    y.add_(scaled.view(1, 1, *y.shape[2:])).add_(_per_channel(bias, y))
 
 
-def to_rgb(x: Tensor, weights: ToRGBWeights, w: Tensor) -> Tensor:
-    """Features ``[1, C, r, r]`` to the part of the picture that they make: ``[1, img_channels, r, r]``, as `x`."""
+def with_rgb(img: Tensor | None, x: Tensor, weights: ToRGBWeights, w: Tensor) -> Tensor:
+    """The picture so far, doubled, and what a block's features add to it.
+
+    Args:
+        img: ``[1, img_channels, r/2, r/2]``, float32; None when there is none yet. Not modified.
+        x: ``[1, C, r, r]``.
+        w: ``[w_dim]``, float32.
+
+    Returns:
+        A fresh ``[1, img_channels, r, r]``, float32.
+    """
     channels, height, width = x.shape[1:]
     factors = (weights.weight * styles_of(weights.affine, w)).to(x.dtype)
     is_channels_last = x.is_contiguous(memory_format=torch.channels_last)
     pixels = x.permute(0, 2, 3, 1).view(-1, channels).t() if is_channels_last else x.view(channels, -1)
-    rgb = torch.addmm(weights.bias.to(x.dtype)[:, None], factors, pixels)
+    rgb = (factors @ pixels).view(1, -1, height, width)
+    bias = weights.bias[:, None, None]
     if weights.clamp is not None:
-        rgb.clamp_(-weights.clamp, weights.clamp)
-    return rgb.view(1, -1, height, width)
+        rgb = (rgb + bias).clamp_(-weights.clamp, weights.clamp)
+        return rgb if img is None else doubled(img).add(rgb)
+    # In float32, and without a pass of its own for the conversion.
+    return rgb + bias if img is None else doubled(img).add(rgb).add_(bias)
 
 
 def doubled(img: Tensor) -> Tensor:
@@ -158,7 +169,7 @@ def doubled(img: Tensor) -> Tensor:
 
 @cache  # graphs hold on to their addresses
 def _filter_taps(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """``[channels, 1, 4, 4]``, with the gain that zero insertion needs. All written out: oneDNN reads nothing else."""
+    """``[channels, 1, 4, 4]``, with the gain that zero insertion needs; written out, as oneDNN wants it."""
     line = torch.tensor(USUAL_TAPS)
     return (4.0 * torch.outer(line, line)).to(device, dtype).repeat(channels, 1, 1, 1)
 

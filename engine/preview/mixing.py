@@ -125,7 +125,8 @@ class MixedConv:
         self._energy = MixedEnergy([conv.exact for conv in convs])
         self._bias = MixedTensor([conv.bias for conv in convs])
         self._columns: dict[object, Tensor] = {}
-        self._strengths: tuple[tuple[float, ...], Tensor] | None = None
+        self._mixed_columns: tuple[MixedTensor, Tensor, MixShares | None] | None = None
+        self._strength: tuple[float, Tensor] | None = None
 
     def weights(self, shares: ConvShares) -> ConvWeights:
         """The mixture, until the next call. Clamps are not mixed: they are those of the greatest share."""
@@ -149,34 +150,42 @@ class MixedConv:
         factor = source.strengths.get(name, source.strength)
         if own[0] is None or source.mode == "none" or factor == 0.0:
             return None
-        factor *= sum(share * conv.noise_strength for share, conv in zip(shares, self._convs, strict=True))
+        strength = sum(share * conv.noise_strength for share, conv in zip(shares, self._convs, strict=True))
         if source.mode == "const" and name not in source.maps:
-            used = tuple(index for index, share in enumerate(shares) if share != 0.0)
-            maps = [noise_map for index in used if (noise_map := own[index]) is not None]
-            columns = self._kept(used, lambda: maps)
-            return NoiseColumns(columns, self._on_device(tuple(factor * shares[index] for index in used)))
-        size = self._convs[0].resolution
-        like = own[0].view(size, size)
-        drawn_from = (source.mode, source.seed, source.maps.get(name))
-        drawn = self._kept(drawn_from, lambda: [source.layer_map(name, like, 1).reshape(-1)])
-        return NoiseColumns(drawn, self._on_device((factor,)))
+            columns = self._own_columns(present(own), shares)
+        else:
+            size = self._convs[0].resolution
+            like = own[0].view(size, size)
+            drawn_from = (source.mode, source.seed, source.maps.get(name))
+            columns = self._kept(drawn_from, lambda: source.layer_map(name, like, 1).reshape(-1))
+        return NoiseColumns(columns, self._on_device(factor * strength))
 
-    def _on_device(self, strengths: tuple[float, ...]) -> Tensor:
-        # The same tensor for as long as they are the same: a graph is then not told again.
-        if self._strengths is None or self._strengths[0] != strengths:
+    def _own_columns(self, maps: Sequence[Tensor], shares: MixShares) -> Tensor:
+        if (only := only_one(shares)) is not None:
+            return self._kept((only,), lambda: maps[only])
+        if self._mixed_columns is None:
+            self._mixed_columns = MixedTensor(maps), torch.ones_like(_columns(maps[0])), None
+        mixed, columns, held = self._mixed_columns
+        if held != shares:
+            columns[:, 0] = mixed.get(shares)
+            self._mixed_columns = mixed, columns, shares
+        return columns
+
+    def _on_device(self, strength: float) -> Tensor:
+        # The same tensor for as long as it is the same: a graph is then not told again.
+        if self._strength is None or self._strength[0] != strength:
             device = self._convs[0].bias.device
             # From memory that the device reads by itself: otherwise the copy would wait for all that is under way.
-            here = torch.tensor(strengths, pin_memory=device.type == "cuda")
-            self._strengths = strengths, here.to(device, non_blocking=True)
-        return self._strengths[1]
+            here = torch.tensor([strength], pin_memory=device.type == "cuda")
+            self._strength = strength, here.to(device, non_blocking=True)
+        return self._strength[1]
 
-    def _kept(self, key: tuple[object, ...], maps: Callable[[], Sequence[Tensor]]) -> Tensor:
+    def _kept(self, key: tuple[object, ...], noise_map: Callable[[], Tensor]) -> Tensor:
         # Tensors among the keys compare by identity, and are kept alive by being here.
         if (found := self._columns.pop(key, None)) is None:
-            given = maps()
-            found = torch.stack([*given, torch.ones_like(given[0])], dim=1)
+            found = _columns(noise_map())
         self._columns[key] = found
-        while len(self._columns) > len(self._convs) + 1 + KEPT_MAPS:
+        while len(self._columns) > len(self._convs) + KEPT_MAPS:
             del self._columns[next(iter(self._columns))]
         return found
 
@@ -209,6 +218,11 @@ class MixedBlock:
         self.conv0 = MixedConv(present([block.conv0 for block in blocks])) if first.conv0 is not None else None
         self.conv1 = MixedConv([block.conv1 for block in blocks])
         self.torgb = MixedToRGB(present([block.torgb for block in blocks])) if first.torgb is not None else None
+
+
+def _columns(noise_map: Tensor) -> Tensor:
+    """``[r * r]`` to ``[r * r, 2]``: the map, and ones, which the bias goes to."""
+    return torch.stack([noise_map, torch.ones_like(noise_map)], dim=1)
 
 
 def present(parts: Sequence[T | None]) -> list[T]:
