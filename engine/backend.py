@@ -11,7 +11,6 @@ import torch
 
 from engine.device import DeviceChoice, choose_device
 from engine.foresight import likely_states
-from engine.imaging import to_bgrx
 from engine.job_handlers import JobHandlers, ModelLibrary
 from engine.job_table import JobSteps
 from engine.latents import LatentStore
@@ -279,4 +278,4 @@ class SynthesisPass:
 def screen_pixels(synthesis: Synthesis) -> Pixels:
     """The picture so far, as the screen wants it: of a finished pass, or of one that is on its way."""
     assert synthesis.image is not None, "pictures are shown where there is one"
-    return to_bgrx(synthesis.image)
+    return synthesis.screen.to_bgrx(synthesis.image)

@@ -81,6 +81,18 @@ def return_freed_memory(device: str = "cpu") -> None:
         trim(0)
 
 
+def wait_for(device: str) -> None:
+    """Return when a device has done what this thread has told it so far; a CPU has."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.current_stream(device).synchronize()
+    elif device == "mps":
+        import torch
+
+        torch.mps.synchronize()
+
+
 def choose_device(wanted: str = "auto") -> DeviceChoice:
     """Pick a device and set the number of CPU threads.
 

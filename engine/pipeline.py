@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.block_clock import BlockClock
+from engine.device import wait_for
 from engine.errors import LatentError, ModelError
 from engine.latents import LatentStore, seed_to_z
 from engine.messages import Pixels
@@ -27,12 +28,16 @@ from engine.preview.arithmetic import Arithmetic, choose_arithmetic
 from engine.preview.graphs import capture_on
 from engine.preview.memory import preview_bytes
 from engine.preview.packing import Packs
+from engine.preview.screen_copy import ScreenCopy
 from engine.resolve import ResolvedEdit, ResolvedNoise, resolve
 from engine.stage_cache import Memory, ReadOnlyCache, StageCache
 from engine.stage_keys import block_keys, psi_acts_on
 from engine.state import EditState, Latent, ModelRef, SeedLatent, StoredLatent, View, latent_keys
 
 KEPT_PAIRS = 2
+
+QUICK_BLOCK_S = 0.002
+"""A GPU that takes less for a block is not waited for."""
 
 _NO_CACHE = StageCache(0)
 
@@ -62,6 +67,7 @@ class Pipeline:
         self.arithmetic = arithmetic or choose_arithmetic(models.device)
         self._packs = Packs(self.arithmetic)
         self.clock = BlockClock()
+        self.screen = ScreenCopy(models.device)
         self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
         models.extra_bytes = partial(preview_bytes, arithmetic=self.arithmetic)
         models.other_bytes = self._pair_bytes
@@ -307,14 +313,32 @@ class Synthesis:
             self._noise = self._pipeline.noise_input(self._pair, self.edit.noise, self._cache)
         started = time.perf_counter()
         carry = self._pair.run_block(index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact)
-        seconds = time.perf_counter() - started
+        if not self._exact:
+            self._measure(index, started)
         # Nobody goes on from the last features, which are the largest.
         result = carry.img if index + 1 == len(self.keys) and carry.img is not None else carry
         self._advance(index, result)
         parts = (result.x, result.img) if isinstance(result, Carry) else (result,)
         self._cache.put(self.keys[index], result, _memory(*parts))
-        if not self._exact:
-            self._pipeline.clock.took(self._shape, index, self._is_mixture(index), seconds)
+
+    def _measure(self, index: int, started: float) -> None:
+        """Wait until a GPU, which has only been told so far, has run the block; but not if that is soon.
+
+        Waiting costs it the time in which it could be told of the next block, but one that is slow has to be timed,
+        and must not have so much to do already that nothing can be given up.
+        """
+        device = self._pipeline.models.device
+        if device != "cpu":
+            if 0.0 < self.next_block_s() < QUICK_BLOCK_S:
+                return
+            wait_for(device)
+        seconds = time.perf_counter() - started
+        self._pipeline.clock.took(self._shape, index, self._is_mixture(index), seconds)
+
+    @property
+    def screen(self) -> ScreenCopy:
+        """What takes pictures from the device to the screen."""
+        return self._pipeline.screen
 
     @property
     def is_kept(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.device import choose_device, free_memory, memory_budget, return_freed_memory, thread_count
+from engine.device import choose_device, free_memory, memory_budget, return_freed_memory, thread_count, wait_for
 from engine.errors import DeviceError
 
 ROOT = Path(__file__).parents[2]
@@ -133,3 +133,20 @@ def test_that_giving_memory_back_to_a_card_that_is_lost_does_no_harm(monkeypatch
     monkeypatch.setattr(torch.cuda, "empty_cache", lost)
     return_freed_memory("cuda")
     assert asked == ["cuda"]
+
+
+def test_that_only_what_runs_behind_our_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+
+    class Stream:
+        def __init__(self, device: str) -> None:
+            self.device = device
+
+        def synchronize(self) -> None:
+            waited.append(self.device)
+
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    for device in ("cpu", "cuda:1", "mps"):
+        wait_for(device)
+    assert waited == ["cuda:1", "mps"]
