@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
 
 def open_window(arguments: Sequence[str] = ()) -> int:
     """Open the window, with files in it, and return an exit status when it is closed."""
+    gc.disable()  # until the engine is there: nothing that is imported by then becomes rubbish
     from gui.app import run as run_window
 
     return run_window(arguments)

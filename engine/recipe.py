@@ -12,7 +12,6 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from typing import Any, Protocol
 
 from engine.errors import EngineError, RecipeFormatError, RecipeVersionError
@@ -195,6 +194,8 @@ def _without_private_names(state: EditState) -> EditState:
 
 
 def _torch_version() -> str:
+    from importlib import metadata  # which takes a moment to import, and is seldom asked
+
     try:
         return metadata.version("torch")
     except metadata.PackageNotFoundError:

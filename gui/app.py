@@ -1,48 +1,47 @@
-"""Builds the object graph and runs the window. Nothing else does."""
+"""Builds the object graph and runs the window. Nothing else does.
+
+The window is painted first; what it does not need for that is imported and built where it is used.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
+import gc
 import logging
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from engine.device import prepare_process
-from engine.embedded_models import register_embedded
 from engine.encoder_file import encoder_folders
 from engine.errors import EngineError
 from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.look import apply_look
 from engine.look_file import sample_looks
-from engine.messages import Engine, EngineReady, Publish
+from engine.messages import Engine, Publish
 from engine.places import Places, user_places
-from engine.sample_portraits import register_sample_portraits
-from engine.state import Blend, EditState, ModelRef, SeedLatent, StoredLatent
+from engine.state import EditState, ModelRef, StoredLatent
 from engine.worker import Backend, EngineThread
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.commands import Commands
 from gui.documents import Documents
 from gui.engine_bridge import EngineBridge
-from gui.export_dialog import Exporter
+from gui.exporting import Exporter
 from gui.first_hints import FirstHints, Hint
+from gui.first_look import first_state
 from gui.held_keys import HeldKeys
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
-from gui.measuring.flow import MeasureFlow
 from gui.messages import Messages
 from gui.opening import Opener
 from gui.panels.controls import Controls
@@ -53,23 +52,31 @@ from gui.panels.job_tray import JobTray
 from gui.panels.shelf import Shelf
 from gui.panels.status import Status
 from gui.portrait_flow import PortraitFlow
-from gui.presets import TOONIFY
 from gui.runtime import SystemSignals, Watch, end_process, start_log
 from gui.session import Session
 from gui.settings import FILE_NAME, Settings, save_quietly
 from gui.theme import ThemeChoice, apply_theme, theme_for
 from gui.thumbnails import Thumbnails
-from gui.training.flow import TrainingFlow
 from gui.viewer import Viewer
 from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
+
+if TYPE_CHECKING:
+    from gui.measuring.flow import MeasureFlow
+    from gui.training.flow import TrainingFlow
 
 STOP_S = 5.0
 QUIT_VARIABLE = "GRAFT_QUIT_AFTER_FIRST_FRAME"
 """Set to anything, the window closes after its first picture and prints when it was there: for benchmarks."""
 
-FIRST_SEED = 2133
-FIRST_ALPHA = 0.8
+PAINTED_BY_MS = 300
+"""After so long it goes on without a painted window: one that opens minimised is not painted."""
+
+LATER_MS = 300
+"""After the engine is ready: time for the first picture."""
+
+SWITCH_S = 0.001
+"""How long a thread that runs Python may keep others waiting. 5 ms, the usual, are felt while torch is imported."""
 
 log = logging.getLogger("graft")
 
@@ -80,8 +87,15 @@ def real_engine(library: Library, store: LatentStore, publish: Publish) -> Engin
     """The engine thread. torch is imported on it, after the window is there."""
 
     def build() -> Backend:
-        from engine.backend import TorchBackend
+        # What is imported stays: looking through it for rubbish takes a sixth of the import, and afterwards a tenth
+        # of a second each time, with the window standing still.
+        gc.disable()
+        try:
+            from engine.backend import TorchBackend
 
+            gc.freeze()
+        finally:
+            gc.enable()
         return TorchBackend(library, store)
 
     return EngineThread(publish, build)
@@ -95,6 +109,8 @@ class Options:
 
 class Studio(QObject):
     """Everything that makes up the running window. `show`, and `close` at the end."""
+
+    painted = Signal()  # the window is there
 
     def __init__(
         self,
@@ -112,11 +128,12 @@ class Studio(QObject):
         super().__init__()
         self._embedded_models = embedded_models
         self._problems: list[EngineError] = []
-        self._sample_portraits: dict[StoredLatent, ModelRef] = {}
+        self._files: tuple[Path, ...] = ()
+        self._has_begun = False
+        self._is_closed = False
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self.places = self._usable(places)
+        self.places, self.library = self._opened(places)
         self.settings = Settings(self.places.config / FILE_NAME)
-        self.library = Library(self.places.library_file)
         self.store = LatentStore(self.places.latents_folder)
         self.session = Session(EditState(), lambda: Journal.start(self.places.autosave_folder), self)
         self.collection = Collection(self.library, sample_looks(sample_looks_folder), self)
@@ -128,19 +145,17 @@ class Studio(QObject):
         self.messages = Messages(parts.message_bar, self)
         self._make_controllers(parts)
         self.hints: FirstHints | None = None
-        self._is_closed = False
 
-    def _usable(self, places: Places) -> Places:
+    def _opened(self, places: Places) -> tuple[Places, Library]:
         """The user's folders, or, where they cannot be written, temporary ones: the window opens in any case."""
         try:
-            places.make()
-            Library(places.library_file).close()
+            return places.make(), Library(places.library_file)
         except EngineError as error:
             self._problems.append(error)
             self._temporary = tempfile.TemporaryDirectory(prefix="graft-")
             root = Path(self._temporary.name)
-            return Places(root / "config", root / "data", root / "cache").make()
-        return places
+            places = Places(root / "config", root / "data", root / "cache").make()
+            return places, Library(places.library_file)
 
     def _make_parts(self) -> Parts:
         tray = JobTray(self.bridge)
@@ -179,62 +194,100 @@ class Studio(QObject):
         self.exporter = Exporter(bridge, messages, self)
         self.commands = Commands(
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
-            self.exporter, messages, self.settings, version(),
+            self.exporter, messages, self.settings,
         )
-        self.training = TrainingFlow(
-            self.window, collection, bridge, self.opener, parts.shelf.tray, messages, self.settings, self.places, self
-        )
-        self.window.actions_["train"].triggered.connect(self.training.open)
-        self.measuring = MeasureFlow(self.window, collection, parts.shelf.tray, messages, self.settings, self)
-        self.window.actions_["measure"].triggered.connect(self.measuring.open)
-        parts.shelf.measure_wanted.connect(self.measuring.open_for)
+        self.window.actions_["train"].triggered.connect(lambda: self.training.open())
+        self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
+        parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
+
+    @cached_property
+    def training(self) -> TrainingFlow:
+        """Made soon after the first picture, or earlier when it is wanted."""
+        from gui.training.flow import TrainingFlow
+
+        tray, messages = self.window.parts.shelf.tray, self.messages
+        flow = TrainingFlow(
+            self.window, self.collection, self.bridge, self.opener, tray, messages, self.settings, self.places, self
+        )
+        flow.begin()  # before anything can be started: it looks for what earlier Grafts left
+        return flow
+
+    @cached_property
+    def measuring(self) -> MeasureFlow:
+        from gui.measuring.flow import MeasureFlow
+
+        tray = self.window.parts.shelf.tray
+        return MeasureFlow(self.window, self.collection, tray, self.messages, self.settings, self)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
     def show(self, files: Sequence[Path] = ()) -> None:
-        """Show the window, then fill it: the shelf, the first picture, what was left unsaved, `files`."""
+        """Show the window; once it is painted, fill it: the shelf, the first picture, what was left, `files`."""
         mode = self.settings.get("view", CanvasMode.TRIPTYCH.value)
         self.canvas.set_mode(CanvasMode(mode) if mode in set(CanvasMode) else CanvasMode.TRIPTYCH)
+        self._files = tuple(files)
+        self.canvas.installEventFilter(self)
+        QTimer.singleShot(PAINTED_BY_MS, self, self._begin)
         self.window.show()
         self.canvas.setFocus()
-        QTimer.singleShot(0, self, lambda: self.begin(files))
 
-    def begin(self, files: Sequence[Path] = ()) -> None:
-        """Start the engine and show the first picture."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self, self.painted.emit)  # the event is still to come
+            QTimer.singleShot(0, self, self._begin)
+        return False
+
+    @Slot()
+    def _begin(self) -> None:
+        """Fill the window, then start the engine: importing torch slows everything else down."""
+        if self._has_begun or self._is_closed:
+            return
+        self._has_begun = True
         for problem in self._problems:
             self.messages.error(problem)
         if self.library.notice:
             self.messages.warn(self.library.notice)
-        self.bridge.start()
-        self._fill_shelf()
-        first = HistoryEntry(self._first_state(), "start")
+        portraits = self._fill_shelf()
+        first = HistoryEntry(first_state(self.collection, portraits), "start")
         self.session.replace_document((first,), 0, None, saved=True)
         self._show_hints()
         self.documents.offer_recovery()
-        self.training.begin()
-        if files:
-            self.opener.open_paths(list(files))
+        self.bridge.engine_ready.connect(self._engine_ready)
+        QTimer.singleShot(0, self, self._start_engine)
 
-    def _fill_shelf(self) -> None:
+    @Slot()
+    def _start_engine(self) -> None:
+        self.bridge.start()
+        self.viewer.request()
+        if self._files:
+            self.opener.open_paths(self._files)
+
+    @Slot()
+    def _engine_ready(self) -> None:
+        self.bridge.engine_ready.disconnect(self._engine_ready)
+        QTimer.singleShot(LATER_MS, self, self._find_trainings)
+
+    @Slot()
+    def _find_trainings(self) -> None:
+        """A trainer may be at work since the last time."""
+        if not self._is_closed:
+            log.debug("found a training at work: %s", self.training.watch.folder)
+
+    def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
+        """Put there what comes with Graft. Returns the sample portraits and their models."""
+        from engine.embedded_models import register_embedded
+        from engine.sample_portraits import register_sample_portraits
+
+        portraits: dict[StoredLatent, ModelRef] = {}
         try:
             register_embedded(self.library, self._embedded_models)
-            self._sample_portraits = register_sample_portraits(self.library, self.store)
+            portraits = register_sample_portraits(self.library, self.store)
         except EngineError as error:
             self.messages.error(error)
         self.collection.refresh()
-
-    def _first_state(self) -> EditState:
-        """A face that is already blended: the sample portrait in the first pair, or a seed, under the first look."""
-        a, b = self.collection.first_pair()
-        blend = TOONIFY.apply(Blend(alpha=FIRST_ALPHA))
-        state = EditState(model_a=a, model_b=b, latent=SeedLatent(FIRST_SEED), blend=blend)
-        portrait = next((latent for latent, model in self._sample_portraits.items() if model == a), None)
-        if portrait is not None:
-            state = replace(state, latent=portrait, truncation_psi=1.0)
-        looks = [one.look for one in self.collection.looks() if one.id is None and not one.missing]
-        fitting = next((look for look in looks if (look.model_a, look.model_b) == (a, b)), None)
-        return state if fitting is None else apply_look(fitting, state)
+        return portraits
 
     def _show_hints(self) -> None:
         if self.settings.get("hints_seen", False) or self.session.state.model_b is None:
@@ -267,8 +320,9 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        self.training.close()
-        self.measuring.close()
+        for name in ("training", "measuring"):
+            if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
+                flow.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()
         save_quietly(self.settings)
@@ -278,48 +332,17 @@ class Studio(QObject):
         return ended
 
 
-def version() -> str:
-    try:
-        return metadata.version("graft")
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-class FirstFrameReport(QObject):
-    """Prints when what was there, in seconds since the process began, and closes the window."""
-
-    def __init__(self, studio: Studio) -> None:
-        super().__init__(studio)
-        import psutil
-
-        self._studio = studio
-        self._began = psutil.Process().create_time()
-        self._times: dict[str, float] = {}
-        studio.bridge.engine_ready.connect(self._ready)
-        studio.viewer.first_frame.connect(self._first_frame, Qt.ConnectionType.QueuedConnection)
-
-    def mark(self, name: str) -> None:
-        self._times[name] = round(time.time() - self._began, 3)
-
-    @Slot(object)
-    def _ready(self, event: EngineReady) -> None:
-        self.mark("torch_imported_s")
-        self._times["torch_import_took_s"] = round(event.elapsed_s, 3)
-
-    @Slot()
-    def _first_frame(self) -> None:
-        self.mark("first_frame_s")
-        print(json.dumps(self._times), flush=True)
-        self._studio.window.close()
-
-
 def parse(argv: Sequence[str]) -> Options:
+    quits = bool(os.environ.get(QUIT_VARIABLE))
+    if not argv:
+        return Options(quit_after_first_frame=quits)
+    import argparse
+
     parser = argparse.ArgumentParser(prog="graft open", description="Open the studio, and in it any of these files.")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="models, portraits, stills, sessions")
     parser.add_argument("--quit-after-first-frame", action="store_true", help=argparse.SUPPRESS)
     found = parser.parse_args(argv)
-    quits = found.quit_after_first_frame or bool(os.environ.get(QUIT_VARIABLE))
-    return Options(tuple(path.absolute() for path in found.files), quits)
+    return Options(tuple(path.absolute() for path in found.files), quits or found.quit_after_first_frame)
 
 
 def no_screen(environ: Mapping[str, str]) -> str:
@@ -345,6 +368,7 @@ def run(argv: Sequence[str] = ()) -> int:
         print(problem, file=sys.stderr)
         return 1
     prepare_process()
+    sys.setswitchinterval(SWITCH_S)
     app = QApplication.instance() or QApplication([sys.argv[0] if sys.argv else "graft"])
     assert isinstance(app, QApplication)
     app.setApplicationName("Graft")
@@ -362,10 +386,11 @@ def run(argv: Sequence[str] = ()) -> int:
     apply_theme(app, theme_for(ThemeChoice(studio.settings.get("theme", ThemeChoice.DARK.value))))
     signals = SystemSignals(studio)
     signals.asked_to_quit.connect(studio.window.close)
-    report = FirstFrameReport(studio) if options.quit_after_first_frame else None
+    if options.quit_after_first_frame:
+        from gui.start_report import StartReport
+
+        StartReport(studio)
     studio.show(options.files)
-    if report is not None:
-        QTimer.singleShot(0, report, lambda: report.mark("window_shown_s"))
     code = app.exec()
     ended = studio.close()
     signals.close()

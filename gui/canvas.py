@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -25,12 +27,14 @@ from engine.framing import FacePoints, Framing
 from engine.messages import Frame, Pixels
 from engine.state import View
 from gui import canvas_paint
-from gui.align_view import AlignView
 from gui.canvas_layout import FITTED, Rect, Zoom, fit, one_to_one, panned, placed, single, triptych, zoomed_at
 from gui.shown_frames import ShownFrames
 from gui.theme import current_theme
 from gui.widgets.drops import local_paths
 from gui.widgets.hand import clamp, is_fine, is_snapping, wheel_steps
+
+if TYPE_CHECKING:
+    from gui.align_view import AlignView
 
 EMPTY_HINT = "Drop a portrait, a model or a recipe here"
 WHEEL_FACTOR = 1.2
@@ -81,11 +85,7 @@ class Canvas(QWidget):
         self._hint = EMPTY_HINT
         self._pan: _Pan | None = None
         self._last_wants: tuple[tuple[View, ...], int] | None = None
-        self._align = AlignView(self)
-        self._align.hide()
-        self._align.accepted.connect(self.align_accepted)
-        self._align.cancelled.connect(self.align_cancelled)
-        self._align.changed.connect(self.align_changed)
+        self._is_aligning = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -106,6 +106,10 @@ class Canvas(QWidget):
     def shown_generation(self, view: View) -> int:
         """Generation of the picture of a view that is on screen, -1 when there is none."""
         return self._shown.generation(view)
+
+    @property
+    def has_picture(self) -> bool:
+        return bool(self._shown)
 
     def clear(self) -> None:
         """Take every picture away, for when their model is gone."""
@@ -275,18 +279,27 @@ class Canvas(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._align.setGeometry(self.rect())
+        if self._is_aligning:
+            self.align_view.setGeometry(self.rect())
         self._tell_wants()
 
     # --- aligning --------------------------------------------------------------------------------------------------
 
     @property
     def is_aligning(self) -> bool:
-        return not self._align.isHidden()
+        return self._is_aligning
 
-    @property
+    @cached_property
     def align_view(self) -> AlignView:
-        return self._align
+        """Made when the first portrait is opened."""
+        from gui.align_view import AlignView
+
+        view = AlignView(self)
+        view.hide()
+        view.accepted.connect(self.align_accepted)
+        view.cancelled.connect(self.align_cancelled)
+        view.changed.connect(self.align_changed)
+        return view
 
     def begin_align(
         self, preview: Pixels, scale: float, points: FacePoints, framing: Framing, *, note: str = ""
@@ -299,19 +312,22 @@ class Canvas(QWidget):
             points: In pixels of the upright picture, as everything that comes back.
             note: A sentence to show, for example that no face was found.
         """
-        self._align.begin(preview, scale, points, framing, note=note)
-        self._align.setGeometry(self.rect())
-        self._align.show()
-        self._align.raise_()
-        self._align.setFocus(Qt.FocusReason.OtherFocusReason)
+        view = self.align_view
+        view.begin(preview, scale, points, framing, note=note)
+        view.setGeometry(self.rect())
+        view.show()
+        view.raise_()
+        view.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._is_aligning = True
 
     def set_faces(self, faces: tuple[FacePoints, ...]) -> None:
         """The other faces that were found: each can be clicked."""
-        self._align.set_faces(faces)
+        self.align_view.set_faces(faces)
 
     def end_align(self) -> None:
-        if self.is_aligning:
-            self._align.hide()
+        if self._is_aligning:
+            self._is_aligning = False
+            self.align_view.hide()
             self.setFocus(Qt.FocusReason.OtherFocusReason)
             self.update()
 

@@ -1,4 +1,4 @@
-"""Commands: what the actions, buttons and drops of the window do."""
+"""Commands: what the actions, buttons and drops of the window do. Dialogs are imported when they are opened."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from engine.errors import EngineError, MissingModelError
 from engine.library_records import LatentRecord
@@ -22,9 +22,8 @@ from gui.canvas import CanvasMode
 from gui.collection import Collection
 from gui.documents import Documents
 from gui.engine_bridge import EngineBridge
-from gui.export_dialog import FORMATS, OTHER_SPELLINGS, ExportDialog, Exporter, view_of_mode
+from gui.exporting import FORMATS, OTHER_SPELLINGS, Exporter, view_of_mode
 from gui.file_kind import MODEL_SUFFIXES, PICTURE_SUFFIXES
-from gui.help_dialogs import About, KeyList, Palette
 from gui.main_window import MainWindow
 from gui.messages import Choice, Messages
 from gui.opening import Opener
@@ -71,7 +70,6 @@ class Commands(QObject):
         exporter: Exporter,
         messages: Messages,
         settings: Settings,
-        version: str = "",
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -85,7 +83,6 @@ class Commands(QObject):
         self._exporter = exporter
         self._messages = messages
         self._settings = settings
-        self._version = version
         self._connect_actions()
         self._connect_parts()
         self._fill_samples()
@@ -305,6 +302,8 @@ class Commands(QObject):
 
     @Slot()
     def export(self) -> None:
+        from gui.export_dialog import ExportDialog
+
         self._session.end_gesture()
         state = self._session.state
         view = view_of_mode(self._window.parts.canvas.mode)
@@ -373,6 +372,8 @@ class Commands(QObject):
 
     @Slot()
     def show_palette(self) -> None:
+        from gui.help_dialogs import Palette
+
         palette = Palette(self._window.actions_, self._window)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.show()
@@ -380,13 +381,17 @@ class Commands(QObject):
 
     @Slot()
     def show_keys(self) -> None:
+        from gui.help_dialogs import KeyList
+
         self._show_dialog(KeyList(self._window.actions_, self._window))
 
     @Slot()
     def show_about(self) -> None:
-        self._show_dialog(About(resources_folder(), self._version, self._window))
+        from gui.help_dialogs import About, version
 
-    def _show_dialog(self, dialog: KeyList | About) -> None:
+        self._show_dialog(About(resources_folder(), version(), self._window))
+
+    def _show_dialog(self, dialog: QDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 

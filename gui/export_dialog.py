@@ -1,12 +1,11 @@
-"""Export: which picture, which format, which file; and what became of it."""
+"""Export: which picture, which format, which file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -22,18 +21,13 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import printable
-from engine.messages import ExportStill, JobFinished, JobOutcome, StillExported
 from engine.state import EditState, View
-from gui.canvas import CanvasMode
-from gui.engine_bridge import EngineBridge
-from gui.messages import Choice, Messages
+from gui.exporting import FORMATS, OTHER_SPELLINGS
 from gui.panels.labels import caption_label, muted_label
 from gui.presets import state_caption
 from gui.settings import Settings
 from gui.widgets.segmented import Segment, Segmented
 
-FORMATS = {".png": "PNG, lossless", ".tif": "TIFF, lossless", ".webp": "WebP", ".jpg": "JPEG"}
-OTHER_SPELLINGS = {".tiff": ".tif", ".jpeg": ".jpg"}
 VIEWS = (
     Segment(View.A.value, "A", "Model A alone", tint="a"),
     Segment(View.BLEND.value, "Blend", "The blend"),
@@ -156,36 +150,6 @@ class ExportDialog(QDialog):
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         question = f"{printable(path.name, 80)} is there already. Replace it?"
         return QMessageBox.question(self, "Replace file", question, yes | no, no) == yes
-
-
-class Exporter(QObject):
-    """Sends exports to the engine and tells how they ended."""
-
-    def __init__(self, bridge: EngineBridge, messages: Messages, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._bridge = bridge
-        self._messages = messages
-
-    def export(self, state: EditState, path: Path, view: View) -> str:
-        return self._bridge.submit(ExportStill(state, path, view), self._exported)
-
-    def _exported(self, event: JobFinished) -> None:
-        result = event.result
-        if isinstance(result, StillExported):
-            width, height = result.size_px
-            folder = result.path.parent
-            self._messages.say(
-                f"Exported {printable(result.path.name, 100)}, {width} by {height} pixels.",
-                "",
-                Choice("Show folder", lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))),
-            )
-        elif event.outcome is JobOutcome.FAILED and event.error is not None:
-            self._messages.error(event.error)
-
-
-def view_of_mode(mode: CanvasMode) -> View:
-    """The picture that one looks at: the blend, unless A or B is shown alone."""
-    return {CanvasMode.A: View.A, CanvasMode.B: View.B}.get(mode, View.BLEND)
 
 
 def file_stem(state: EditState) -> str:

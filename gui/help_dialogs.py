@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import re
+from importlib import metadata
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
@@ -122,6 +123,14 @@ class About(QDialog):
         for widget in (heading, words, self.attributions):
             layout.addWidget(widget)
         self.resize(*ABOUT_SIZE)
+
+
+def version() -> str:
+    """Graft's own, as it was installed; empty when it only lies there."""
+    try:
+        return metadata.version("graft")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def attribution_text(resources: Path) -> str:

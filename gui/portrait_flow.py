@@ -76,7 +76,6 @@ class PortraitFlow(QObject):
         self._opening_id = ""
         self._searches: dict[str, _Search] = {}
         self._watched = ""
-        canvas.align_view.set_buttons_shown(False)
         canvas.align_changed.connect(self._move)
         canvas.align_accepted.connect(self.start)
         canvas.align_cancelled.connect(self.leave)
@@ -129,6 +128,7 @@ class PortraitFlow(QObject):
             return
         self._model = self._session.state.model_a
         note = _notice(portrait)
+        self._canvas.align_view.set_buttons_shown(False)
         self._canvas.begin_align(portrait.preview, portrait.scale, points, self._framing(), note=note)
         self._canvas.set_faces(portrait.faces)
         if self._model is not None:

@@ -4,7 +4,9 @@
 
 Cold: this interpreter's files and Graft's are dropped from the system's file cache first (as far as a user may), and
 the home folder is a new one. Warm: the same home again. Times are seconds since the process began, as the window
-itself takes them (``GRAFT_QUIT_AFTER_FIRST_FRAME``); the last column is processor time.
+itself takes them (``GRAFT_QUIT_AFTER_FIRST_FRAME``): the window and the pictures count from when they are painted. Any
+picture: also one kept from an earlier time. First frame: the engine's own. Stall: the longest time between window and
+first frame in which the window could not answer. The last column is processor time.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 300
-FACTS = ("window_shown_s", "torch_imported_s", "torch_import_took_s", "first_frame_s", "process_s", "cpu_s")
+FACTS = (
+    "window_shown_s", "any_picture_s", "torch_imported_s", "torch_import_took_s", "first_frame_s", "longest_stall_s",
+    "process_s", "cpu_s",
+)
 
 
 def forget_files(folder: Path) -> int:

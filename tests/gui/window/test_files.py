@@ -18,10 +18,10 @@ from engine.journal import recoverable_sessions
 from engine.messages import ExportStill, InvertPortrait, JobFinished, JobOutcome, LoadModel
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha, with_seed
-from gui.app import FIRST_SEED
 from gui.canvas import CanvasMode
 from gui.commands import file_filter
 from gui.export_dialog import ExportDialog, free_name
+from gui.first_look import FIRST_SEED
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints")
 """What the offscreen platform says of every dialog."""

@@ -21,7 +21,7 @@ from engine.messages import (
     PortraitOpened,
 )
 from engine.state import NoiseMode, SeedLatent, StoredLatent, View, with_alpha, with_models, with_noise
-from gui.app import FIRST_SEED
+from gui.first_look import FIRST_SEED
 from gui.portrait_flow import cut_preview
 from gui.widgets.job_card import JobState
 
