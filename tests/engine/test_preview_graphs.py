@@ -217,6 +217,16 @@ def test_that_an_input_which_has_not_changed_is_not_copied_again(monkeypatch: py
     assert [any(one is tensor for one in (kept, other)) for tensor in copied if tensor.shape == (3,)].count(True) == 3
 
 
+def test_that_an_input_which_was_written_to_is_copied_again() -> None:
+    calls = GraphedCalls(TapeCapture())
+    given = torch.zeros(3)
+    for value in (0.0, 0.0, 1.0, 2.0):
+        given.fill_(value)
+        (found,) = calls.run("double", lambda a: (a * 2,), (given,))
+        assert found is not None
+        assert found.tolist() == [2.0 * value] * 3
+
+
 def test_that_a_new_input_at_the_place_of_one_that_died_is_copied() -> None:
     calls = GraphedCalls(TapeCapture())
     for value in range(50):
@@ -424,5 +434,5 @@ def test_that_strengths_are_sent_to_the_device_only_when_they_change() -> None:
     assert first is not None
     assert again is not None
     assert other is not None
-    assert first.strengths is again.strengths
-    assert torch.allclose(other.strengths * 2, first.strengths)
+    assert first.strength is again.strength
+    assert torch.allclose(other.strength * 2, first.strength)
