@@ -173,6 +173,7 @@ class Pipeline:
         """Let go of everything that can be loaded or computed again."""
         self.cache.clear()
         self.pictures.clear()
+        self._pairs.clear()
         self.models.clear()
 
     # --- stages ---------------------------------------------------------------------------------------------------
