@@ -33,10 +33,11 @@ def choose_arithmetic(device: str) -> Arithmetic:
     """What is fast on a device, within what previews need.
 
     A CPU with matrix or dot-product instructions for bfloat16 runs convolutions two to nine times as fast in it as
-    in float32; without them it is slower.
+    in float32; without them it is slower. Cards without bfloat16 have no TF32 either, so there float32 is float32.
     """
     if device.startswith("cuda"):
-        full = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+        with torch.cuda.device(device):
+            full = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
         return Arithmetic(device, full, torch.float16, channels_last=True, modulates_activations=False)
     if device == "mps":
         return Arithmetic(device, torch.float32, torch.float16, channels_last=False, modulates_activations=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from torch import Tensor
 from engine.nets.noise import NoiseInput
 from engine.network import Network
 from engine.network_config import NetworkConfig
-from engine.preview.arithmetic import Arithmetic
+from engine.preview.arithmetic import Arithmetic, choose_arithmetic
 from engine.preview.blocks import PreviewBlocks
 from engine.preview.mixing import BlockShares, ConvShares
 from engine.preview.packing import PackedNetwork
@@ -55,6 +57,31 @@ def decibels(found: Tensor, wanted: Tensor) -> float:
     """Of the difference, relative to the range of the picture."""
     error = (found - wanted).square().mean().sqrt() / (wanted.max() - wanted.min())
     return float(-20.0 * error.log10())
+
+
+@pytest.mark.parametrize(("has_bfloat16", "wanted"), [(True, ON_CUDA), (False, ON_OLD_CUDA)])
+def test_that_a_card_is_asked_whether_it_has_bfloat16(
+    has_bfloat16: bool, wanted: Arithmetic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def on(device: str) -> Iterator[None]:
+        asked.append(device)
+        yield
+        asked.append("left")
+
+    def is_supported(*, including_emulation: bool) -> bool:
+        assert asked == ["cuda:1"]
+        return has_bfloat16 or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert choose_arithmetic("cuda:1") == replace(wanted, device="cuda:1")
+
+
+def test_that_apple_gpus_run_what_was_trained_so_in_half_precision() -> None:
+    assert choose_arithmetic("mps") == replace(ON_MPS, device="mps")
 
 
 @pytest.mark.parametrize(
