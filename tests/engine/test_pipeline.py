@@ -9,8 +9,6 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 from shelf import Shelf
 from torch import Tensor
 
@@ -35,7 +33,6 @@ from engine.state import (
     View,
     with_alpha,
     with_noise,
-    with_seed,
     with_swap_resolution,
 )
 
@@ -407,80 +404,6 @@ def test_that_hard_swaps_need_no_third_network(pipeline: Pipeline, state: EditSt
     for stop in (4, 16):
         cached(pipeline, with_swap_resolution(state, stop))
     assert pipeline.pair(pipeline.resolve(state))._scratch is None
-
-
-# --- cached equals fresh ------------------------------------------------------------------------------------------
-
-SHARES = st.sampled_from([0.0, 0.3, 0.4, 0.6, 0.7, 1.0, 1.3])
-NUMBERS = st.sampled_from([0.0, 0.3, 0.4, 1.0])
-LATENTS = st.builds(SeedLatent, st.integers(0, 2), st.sampled_from([0.0, 0.5]))
-SOURCES = st.sampled_from(list(Source))
-LAYERS = st.lists(NUMBERS, min_size=6, max_size=6).map(tuple)
-
-WHOLE = {
-    "latent": LATENTS,
-    "truncation_psi": SHARES,
-    "truncation_cutoff": st.sampled_from([None, 0, 5]),
-    "mix": LAYERS.map(lambda strengths: (MixSource(SeedLatent(2), strengths),)),
-}
-BLEND = {
-    "swap_resolution": st.sampled_from([4, 8, 16]),
-    "level": st.integers(0, 1),
-    "width": st.sampled_from([0.0, 1.0]),
-    "low": st.sampled_from(list(Side)),
-    "alpha": SHARES,
-    "curve": st.none() | st.lists(SHARES, min_size=6, max_size=6).map(tuple),
-    "mapping": SOURCES,
-    "w_avg": SOURCES,
-    "noise": SOURCES,
-    "affines": SOURCES,
-    "torgb": SOURCES,
-}
-NOISE = {
-    "mode": st.sampled_from(list(NoiseMode)),
-    "strength": NUMBERS,
-    "seed": st.integers(0, 1),
-    "layer_strengths": LAYERS,
-}
-
-
-def edits_of(part: str, fields: dict[str, st.SearchStrategy]) -> list[st.SearchStrategy]:
-    """One field changes, as it does under a hand."""
-    return [st.tuples(st.just(part), st.just(name), values) for name, values in fields.items()]
-
-
-EDITS = st.one_of(edits_of("", WHOLE) + edits_of("blend", BLEND) + edits_of("noise", NOISE))
-STEPS = st.lists(st.tuples(EDITS, st.sampled_from([View.BLEND] * 4 + [View.A, View.B])), min_size=4, max_size=16)
-
-
-def edited(state: EditState, edit: tuple[str, str, object]) -> EditState:
-    part, name, value = edit
-    inner = replace(getattr(state, part), **{name: value}) if part else value
-    return replace(state, **{part or name: inner})
-
-
-@settings(max_examples=24, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
-@given(steps=STEPS, cache_kib=st.sampled_from([8, 64 * 1024]))
-def test_that_cached_equals_fresh_whatever_was_edited_before(
-    shelf: Shelf, small_pair: tuple[ModelRef, ModelRef], steps: list[tuple], cache_kib: int
-) -> None:
-    used, fresh = new_pipeline(shelf, cache_kib * 1024), new_pipeline(shelf)
-    mix = (MixSource(SeedLatent(2), (0.3,) * 10),)
-    state = EditState(*small_pair, mix=mix, blend=Blend(width=1.0, w_avg=Source.BLEND))
-    for edit, view in steps:
-        # A picture of the old state is begun and left, as a refine is when the hand moves on.
-        left = used.start(used.resolve(with_seed(state, 77)).for_view(view))
-        if not left.done:
-            left.step()
-        state = edited(state, edit)
-        found = cached(used, state, view)
-        assert torch.equal(found, fresh_preview(fresh, state, view))
-        while not left.done:
-            left.step()
-        rest = fresh.start(left.edit, fresh=True)
-        while not rest.done:
-            rest.step()
-        assert torch.equal(left.image, rest.image)
 
 
 def test_that_pictures_taking_turns_do_not_spoil_each_other(pipeline: Pipeline, state: EditState) -> None:
