@@ -47,6 +47,7 @@ from engine.backend import open_pipeline  # noqa: E402
 from engine.latents import LatentStore  # noqa: E402
 from engine.library import Library  # noqa: E402
 from engine.pipeline import Pipeline  # noqa: E402
+from engine.preview.arithmetic import choose_arithmetic  # noqa: E402
 
 EXPORT = "export"
 THREAD_ACTIONS = ("psi", "alpha-all")
@@ -93,6 +94,7 @@ def main() -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what `options` asks for; the report as plain JSON values."""
     choice = choose_device(options.device)
+    arithmetic = str(choose_arithmetic(choice.name).full).removeprefix("torch.")
     networks = {}
     with _subjects(options) as subjects:
         for make in subjects:
@@ -106,7 +108,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             pipeline.forget()
     return {
         "benchmark": "preview",
-        "machine": machine(options.device, choice.dtype),
+        "machine": machine(options.device, arithmetic),
         "commit": commit(),
         "load": psutil.getloadavg()[0],
         "networks": networks,
@@ -127,10 +129,31 @@ def _subjects(options: argparse.Namespace) -> Iterator[list[Callable[[], Subject
 
 
 def _measured(pipeline: Pipeline, subject: Subject, options: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = {}
     neighbours = Neighbours()
     synchronize = torch.cuda.synchronize if options.device.startswith("cuda") else _nothing
+    found = _drags_and_export(pipeline, subject, options, synchronize) if options.actions else {}
+    found["busy_elsewhere"] = neighbours.share()
+    if options.parts:
+        found["parts"] = {
+            "convert_ms": conversion(subject, options.device),
+            "blend": blending(pipeline, subject, options.steps, synchronize),
+            "memory": memory(pipeline),
+        }
+    if options.accuracy:
+        found["accuracy"] = accuracy(pipeline, subject, options.accuracy, options.blends)
+    if options.thread:
+        pipeline.forget()
+        found["thread"] = through_the_thread(
+            subject, options.device, THREAD_ACTIONS, options.steps, options.drag_s
+        )
+    return found
+
+
+def _drags_and_export(
+    pipeline: Pipeline, subject: Subject, options: argparse.Namespace, synchronize: Callable[[], None]
+) -> dict[str, Any]:
     drags = Drags(pipeline, subject, synchronize)
+    found: dict[str, Any] = {}
     with open_yardsticks(subject.path_a, options.device) as (plain, kept):
         rows: dict[str, dict[str, object]] = {}
         for name in options.actions:
@@ -145,20 +168,7 @@ def _measured(pipeline: Pipeline, subject: Subject, options: argparse.Namespace)
         if kept is not None:
             kept.forward()
             found["textbook_kept_memory_ms"] = ms(median(kept.seconds))
-    found["actions"] = rows
-    found["busy_elsewhere"] = neighbours.share()
-    if options.parts:
-        found["parts"] = {
-            "convert_ms": conversion(subject, options.device),
-            "blend": blending(pipeline, subject, options.steps, synchronize),
-            "memory": memory(pipeline),
-        }
-    if options.accuracy:
-        found["accuracy"] = accuracy(pipeline, subject, options.accuracy, options.blends)
-    if options.thread:
-        pipeline.forget()
-        found["thread"] = through_the_thread(subject, options.device, THREAD_ACTIONS, options.steps, options.drag_s)
-    return found
+    return {**found, "actions": rows}
 
 
 def _dragged(

@@ -10,7 +10,7 @@ from statistics import median
 
 from preview_networks import Subject
 
-from engine.imaging import to_bgrx
+from engine.backend import screen_pixels
 from engine.pipeline import Pipeline
 from engine.shares import layer_position
 from engine.state import (
@@ -159,14 +159,19 @@ def climb(pipeline: Pipeline, state: EditState, synchronize: Callable[[], None])
     edit = pipeline.resolve_view(state, View.BLEND)
     synthesis = pipeline.start(edit)
     wanted = [px for px in MARKS_PX if px <= edit.img_resolution] or [edit.img_resolution]
+    if synthesis.kept_picture() is not None:
+        settled_s = time.perf_counter() - began
+        return Climb(dict.fromkeys(wanted, settled_s), settled_s, {})
     marks: dict[int, float] = {}
     blocks: dict[int, float] = {}
     shown_px = 0
     while True:
         due = [px for px in wanted if px not in marks and synthesis.size_px >= px]
-        if (due or synthesis.done) and synthesis.image is not None and synthesis.size_px > shown_px:
-            to_bgrx(synthesis.image)
+        if (due or synthesis.done) and synthesis.size_px > shown_px:
+            pixels = screen_pixels(synthesis)
             shown_px = synthesis.size_px
+            if synthesis.done:
+                synthesis.keep_picture(pixels)
         marks.update(dict.fromkeys(due, time.perf_counter() - began))
         if synthesis.done:
             return Climb(marks, time.perf_counter() - began, blocks)

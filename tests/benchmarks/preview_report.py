@@ -135,6 +135,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def _network_lines(name: str, network: dict[str, Any]) -> list[str]:
+    if not network.get("actions"):
+        return [f"**{name}**", *_notes(network)]
     kept = network.get("textbook_kept_memory_ms")
     with_kept = "" if kept is None else f", {kept:.0f} ms with freed memory kept"
     lines = [
@@ -143,7 +145,7 @@ def _network_lines(name: str, network: dict[str, Any]) -> list[str]:
         "| action | picture | ms | textbook / this | target | |",
         "|---|---|---|---|---|---|",
     ]
-    for action, row in network.get("actions", {}).items():
+    for action, row in network["actions"].items():
         targets = TARGETS.get(action, {}) if name == MADE_FOR else {}
         for measure, title in MEASURES.items():
             if f"{measure}_ms" not in row:
