@@ -40,6 +40,7 @@ from gui.exporting import Exporter
 from gui.first_hints import FirstHints, Hint
 from gui.first_look import first_state
 from gui.held_keys import HeldKeys
+from gui.kept_pictures import KeptPictures
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
 from gui.messages import Messages
@@ -172,6 +173,9 @@ class Studio(QObject):
     def _make_controllers(self, parts: Parts) -> None:
         session, bridge, collection, messages = self.session, self.bridge, self.collection, self.messages
         self.viewer = Viewer(session, bridge, parts.canvas, collection, self)
+        self.kept = KeptPictures(
+            session, collection, bridge, self.viewer, parts.canvas, self.places.cache / "pictures", self
+        )
         self.strip = HistoryStrip(session, self.thumbnails, parts.filmstrip, self)
         self.viewer.settled.connect(self.strip.take_frame)
         self.status = Status(self.window.statusBar(), session, bridge)
@@ -323,6 +327,7 @@ class Studio(QObject):
         for name in ("training", "measuring"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
+        self.kept.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()
         save_quietly(self.settings)

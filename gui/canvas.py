@@ -103,6 +103,19 @@ class Canvas(QWidget):
             self.update()
         return is_better
 
+    def show_kept(self, view: View, pixels: Pixels, full_size_px: int, generation: int) -> None:
+        """Show a picture from an earlier time until the engine's own comes.
+
+        Args:
+            generation: Of the request that will replace it: older frames do not.
+        """
+        self._shown.put_kept(view, pixels, full_size_px, generation)
+        self.update()
+
+    def release_kept(self) -> None:
+        """From now on any frame replaces a kept picture, however coarse."""
+        self._shown.release_kept()
+
     def shown_generation(self, view: View) -> int:
         """Generation of the picture of a view that is on screen, -1 when there is none."""
         return self._shown.generation(view)

@@ -29,6 +29,12 @@ def to_qimage(pixels: Pixels) -> QImage:
     return image
 
 
+def from_qimage(image: QImage) -> Pixels:
+    """A copy of an image's pixels."""
+    screen = image.convertToFormat(QImage.Format.Format_RGB32)  # its lines are as long as their pixels
+    return np.array(screen.constBits(), np.uint8).reshape(screen.height(), screen.width(), 4)
+
+
 def to_thumbnail(pixels: Pixels, size_px: int) -> QImage:
     """The middle square of a picture, `size_px` wide, with memory of its own."""
     return square_thumbnail(to_qimage(pixels), size_px)

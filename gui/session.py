@@ -20,6 +20,7 @@ from engine.state import EditState
 class Session(QObject):
     """The document. A drag is `begin_gesture`, any number of `edit`, `end_gesture`: one undo entry."""
 
+    opened = Signal(object)  # EditState: another document, which is about to be shown
     state_changed = Signal(object)  # EditState: every change, also within a gesture
     history_changed = Signal()  # an entry came, or undo, redo or a jump moved along them
     document_changed = Signal()  # saved or unsaved, or another file
@@ -150,6 +151,7 @@ class Session(QObject):
         self._saved = self.state if saved else self._history.entries[0].state
         if not saved:
             self._journal_entry()
+        self.opened.emit(self.state)
         self.history_changed.emit()
         self._announce()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.messages import Frame
+from engine.messages import Frame, Pixels
 from engine.state import View
 from gui.picture import Picture
 
@@ -14,13 +14,18 @@ _LEAST_PROGRESS = 0.08
 
 @dataclass(frozen=True, slots=True)
 class ShownFrame:
-    """A picture on screen and what is known of the finished one."""
+    """A picture on screen and what is known of the finished one.
+
+    Attributes:
+        is_kept: It is from an earlier time and stands in for a better one: a coarser one is none.
+    """
 
     picture: Picture
     generation: int
     size_px: int
     full_size_px: int
     is_final: bool
+    is_kept: bool = False
 
 
 class ShownFrames:
@@ -37,10 +42,23 @@ class ShownFrames:
         old = self._frames.get(frame.view)
         if old is not None and (frame.generation, frame.size_px) < (old.generation, old.size_px):
             return False
+        if old is not None and old.is_kept and not frame.is_final and frame.size_px < old.size_px:
+            return False
         self._frames[frame.view] = ShownFrame(
             Picture(frame.image), frame.generation, frame.size_px, frame.full_size_px, frame.is_final
         )
         return True
+
+    def put_kept(self, view: View, pixels: Pixels, full_size_px: int, generation: int) -> None:
+        """Show a picture from an earlier time, in place of whatever is there."""
+        picture = Picture(pixels)
+        self._frames[view] = ShownFrame(picture, generation, picture.width, full_size_px, False, is_kept=True)
+
+    def release_kept(self) -> None:
+        """Let coarser frames, too, replace kept pictures."""
+        for view, one in self._frames.items():
+            if one.is_kept:
+                self._frames[view] = replace(one, size_px=0, is_kept=False)
 
     def get(self, view: View) -> ShownFrame | None:
         return self._frames.get(view)
@@ -61,7 +79,11 @@ class ShownFrames:
     def progress(self, views: Iterable[View]) -> float | None:
         """How fine the coarsest of these views is, 0 to 1; None when nothing finer is coming."""
         shown = (self._frames[view] for view in views if view in self._frames)
-        coarse = (max(_LEAST_PROGRESS, one.size_px / one.full_size_px) for one in shown if not one.is_final)
+        coarse = (
+            _LEAST_PROGRESS if one.is_kept else max(_LEAST_PROGRESS, one.size_px / one.full_size_px)
+            for one in shown
+            if not one.is_final
+        )
         return min(coarse, default=None)
 
     def drop(self, view: View) -> None:

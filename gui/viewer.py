@@ -57,6 +57,8 @@ class Viewer(QObject):
         """Ask for what the canvas wants to show of the present state."""
         state = self._session.state
         if state.model_a is None:
+            if not self._bridge.is_running:  # the window is not filled yet
+                return
             self._canvas.set_hint(NO_MODEL_HINT)
             self._canvas.clear()
             self._bridge.forget_shown()

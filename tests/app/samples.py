@@ -1,11 +1,12 @@
-"""Make the samples that come with Graft: the looks, and the latent of one sample portrait.
+"""Make the samples that come with Graft: the looks, the latent of one sample portrait, the first pictures.
 
     python tests/app/samples.py looks                   write resources/looks for the models in resources/models
     python tests/app/samples.py portrait [NAME] [SPACE] [STEPS]
                                                         find resources/portraits/NAME.jpg in the model “portrait”
+    python tests/app/samples.py pictures                draw resources/first-pictures, which the first start shows
     python tests/app/samples.py sheet FILE [SEEDS]      draw the portrait and seeds under every look, to be looked at
 
-Run the first two whenever the embedded models change, and look at the third.
+Run the first three, in this order, whenever the embedded models change, and look at the last.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from engine.cli_values import parse_seeds  # noqa: E402
 from engine.device import prepare_process  # noqa: E402
 from engine.export.sheets import compose_sheet, write_sheet  # noqa: E402
 from engine.headless import Headless, open_headless  # noqa: E402
+from engine.imaging import rgb_to_bgrx  # noqa: E402
 from engine.latent_file import write_latent  # noqa: E402
 from engine.look import Look, apply_look, with_known_models  # noqa: E402
 from engine.look_file import LOOK_SUFFIX, looks_folder, sample_looks, write_look  # noqa: E402
@@ -37,6 +39,9 @@ from engine.messages import (  # noqa: E402
 from engine.places import Places, embedded_models_folder  # noqa: E402
 from engine.sample_portraits import portraits_folder, register_sample_portraits, sample_photos  # noqa: E402
 from engine.state import Blend, EditState, ModelRef, Noise, NoiseMode, Side, Source, View, with_seed  # noqa: E402
+from gui.collection import Collection  # noqa: E402
+from gui.first_look import first_state  # noqa: E402
+from gui.kept_pictures import first_pictures_folder, picture_file, picture_key, picture_name  # noqa: E402
 
 PORTRAIT = "composite_f_multi"
 STEPS = 1000
@@ -151,6 +156,22 @@ def make_portrait(name: str = PORTRAIT, space: str = "w+", steps: str = str(STEP
         )
 
 
+def draw_pictures() -> None:
+    """Draw what the window opens on, by the exact networks."""
+    with engine() as found:
+        portraits = register_sample_portraits(found.library, found.store)
+        state = first_state(Collection(found.library, sample_looks()), portraits)
+        pictures = {view: picture_file(rgb_to_bgrx(found.render(state, view))) for view in View}
+    folder = first_pictures_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    for view, content in pictures.items():
+        target = folder / picture_name(picture_key(state), view)
+        target.write_bytes(content)
+        print(f"{target.name}: {len(content):,} bytes")
+
+
 def draw_sheet(path: Path, seeds: str) -> None:
     """Faces down, looks across; looks without their models are left out."""
     with engine() as found:
@@ -180,6 +201,8 @@ def main(arguments: list[str]) -> None:
             make_looks()
         case ["portrait", *names] if len(names) <= 3:
             make_portrait(*names)
+        case ["pictures"]:
+            draw_pictures()
         case ["sheet", path, *seeds]:
             draw_sheet(Path(path), seeds[0] if seeds else SHEET_SEEDS)
         case _:
