@@ -140,11 +140,18 @@ class CudaCapture:
     Graphs that share a pool may overwrite each other's results: these have to be copied out before the next replay.
     Inputs must lie outside the pool, in memory that was allocated as usual.
 
+    Args:
+        tunes: Whether to try out which of cuDNN's algorithms is the fastest, instead of going by its rules of thumb.
+            That takes far longer than drawing, and would be in the middle of a model's first drag.
+        checks: Whether replays make sure that what they read is still there. For tests.
+
     Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, *, tunes: bool = False, checks: bool = False) -> None:
         self._device = torch.device(device)
+        self._tunes = tunes
+        self._checks = checks
         self._room: tuple[torch.cuda.Stream, Any] | None = None
         self._alive: weakref.WeakSet[_CudaGraph] = weakref.WeakSet()
         self._pool_bytes = 0
@@ -155,17 +162,17 @@ class CudaCapture:
 
     def record(self, work: Callable[[], Tensors]) -> Replay:
         outside = torch.cuda.current_stream(self._device)
-        tunes = torch.backends.cudnn.benchmark
+        before = torch.backends.cudnn.benchmark
         try:
             # Only here: exports have to come out the same every time, whichever algorithm is fastest today.
-            torch.backends.cudnn.benchmark = True
+            torch.backends.cudnn.benchmark = self._tunes
             with torch.cuda.device(self._device):
                 graph = self._recorded(work, outside)
         except RuntimeError:
             self._room = None  # the pool of a capture that failed is not to be had again
             raise
         finally:
-            torch.backends.cudnn.benchmark = tunes
+            torch.backends.cudnn.benchmark = before
             torch.cuda.set_stream(outside)  # which `torch.cuda.graph` does not do when the capture fails
         self._alive.add(graph)
         return graph
@@ -181,7 +188,9 @@ class CudaCapture:
             work()  # libraries set themselves up, for this stream, and choose their algorithms
         graph = torch.cuda.CUDAGraph()
         # Other threads may go on allocating meanwhile.
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+        with torch.cuda.graph(
+            graph, pool=pool, stream=stream, capture_error_mode="thread_local", check_input_liveness=self._checks
+        ):
             before = torch.cuda.memory_reserved()
             results = work()
         self._pool_bytes += max(0, torch.cuda.memory_reserved() - before)

@@ -22,7 +22,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +56,7 @@ from engine.models import ModelPool  # noqa: E402
 from engine.pipeline import Pipeline  # noqa: E402
 from engine.preview import blocks  # noqa: E402
 from engine.preview.arithmetic import Arithmetic, choose_arithmetic  # noqa: E402
-from engine.preview.graphs import capture_on  # noqa: E402
+from engine.preview.graphs import Capture, CudaCapture, capture_on  # noqa: E402
 from engine.preview.screen_copy import ScreenCopy  # noqa: E402
 from engine.stage_cache import StageCache  # noqa: E402
 from engine.state import EditState, NoiseMode, View, with_alpha, with_noise, with_seed, with_swap_resolution  # noqa: E402
@@ -117,14 +117,18 @@ def measured(subject: Subject, choice: DeviceChoice, steps: int) -> dict[str, An
     pipeline = open_pipeline(subject.library, LatentStore(), choice)
     found["exact_ms"] = ms(median(exact_seconds(pipeline, subject, steps)))
     pipeline.forget()
-    with without_graphs():
+    with recording_with(None):
         found["eager"] = drags(pipeline, subject, steps)
         found["memory_eager"] = memory(pipeline)
         pipeline.forget()
     found["graphs"] = drags(pipeline, subject, steps)
     found["memory_graphs"] = memory(pipeline)
+    with recording_with(CudaCapture(choice.name, tunes=True)):
+        tuned = open_pipeline(subject.library, LatentStore(), choice)
+        found["graphs_tuned"] = drags(tuned, subject, steps, ("psi",))
+        tuned.forget()
     found["accuracy"] = accuracy(pipeline, subject, 3)
-    found["replayed"] = replayed(pipeline, subject, choice)
+    found["replayed"] = replayed(subject, choice)
     pipeline.forget()
     found["memory_forgotten"] = memory(pipeline)
     found["arithmetics"] = arithmetics(subject, choice, steps)
@@ -133,9 +137,9 @@ def measured(subject: Subject, choice: DeviceChoice, steps: int) -> dict[str, An
 
 
 @contextmanager
-def without_graphs() -> Iterator[None]:
-    """For pairs of models that are made meanwhile."""
-    with patch.object(blocks, "capture_on", lambda device: None):
+def recording_with(capture: Capture | None) -> Iterator[None]:
+    """For pairs of models that are made meanwhile. A CPU records nothing."""
+    with patch.object(blocks, "capture_on", lambda device: capture if _is_cuda(device) else None):
         yield
 
 
@@ -149,9 +153,11 @@ def exact_seconds(pipeline: Pipeline, subject: Subject, steps: int) -> list[floa
     return seconds[1:]
 
 
-def drags(pipeline: Pipeline, subject: Subject, steps: int) -> dict[str, Any]:
+def drags(pipeline: Pipeline, subject: Subject, steps: int, names: Collection[str] = ()) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, action in actions(subject).items():
+        if names and name not in names:
+            continue
         places = action.places()
         warm = [frame(pipeline, next(places))[-1] for _ in range(WARM_FRAMES)]
         frames = [frame(pipeline, next(places)) for _ in range(steps)]
@@ -196,10 +202,14 @@ def memory(pipeline: Pipeline) -> dict[str, Any]:
     return held
 
 
-def replayed(pipeline: Pipeline, subject: Subject, choice: DeviceChoice) -> dict[str, Any]:
-    """Pictures of random edits in a random order, by graphs and without: every block of theirs."""
+def replayed(subject: Subject, choice: DeviceChoice) -> dict[str, Any]:
+    """Pictures of random edits in a random order, by graphs and without: every block of theirs.
+
+    torch checks meanwhile that what graphs read has not been freed.
+    """
+    capture = CudaCapture(choice.name, checks=True)
     rng = random.Random(0)
-    eager = open_pipeline(subject.library, LatentStore(), choice)
+    eager, checked = (open_pipeline(subject.library, LatentStore(), choice) for _ in range(2))
     stops = [4 << i for i in range(subject.resolution.bit_length() - 3)]
     state, worst, different, count = base_state(subject), math.inf, 0, 0
     for _ in range(40 if _is_cuda(choice.name) else 3):
@@ -214,13 +224,16 @@ def replayed(pipeline: Pipeline, subject: Subject, choice: DeviceChoice) -> dict
                 state = with_noise(state, mode=rng.choice([NoiseMode.CONST, NoiseMode.RANDOM]), seed=rng.randrange(2))
             case 4:
                 state = with_seed(state, rng.randrange(5))
-        shown = images(pipeline, state)
-        with without_graphs():
+        with recording_with(capture):
+            shown = images(checked, state)
+        with recording_with(None):
             wanted = images(eager, state)
         for one, other in zip(shown, wanted, strict=True):
             decibels = _db(one, other)
             worst, count = min(worst, decibels), count + 1
             different += decibels < SAME_DB
+    eager.forget()
+    checked.forget()
     return {
         "blocks": count,
         "different_blocks": different,

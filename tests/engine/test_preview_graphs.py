@@ -339,7 +339,9 @@ class FakeCuda:
         self.current = before
 
     @contextmanager
-    def graph(self, graph: Any, *, pool: int, stream: FakeStream, capture_error_mode: str) -> Iterator[None]:
+    def graph(
+        self, graph: Any, *, pool: int, stream: FakeStream, capture_error_mode: str, check_input_liveness: bool
+    ) -> Iterator[None]:
         before, self.current = self.current, stream.name
         self.done.append(f"capture into {pool} on {stream.name}, {capture_error_mode}")
         yield
@@ -363,7 +365,10 @@ class FakeStream:
         self._cuda.done.append(f"{self.name} waits for {other.name}")
 
 
-def test_that_a_cuda_capture_warms_up_on_its_own_stream_and_replays_on_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tunes", [False, True])
+def test_that_a_cuda_capture_warms_up_on_its_own_stream_and_replays_on_ours(
+    tunes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cuda = FakeCuda()
     cuda.install(monkeypatch)
     tuned: list[bool] = []
@@ -373,7 +378,7 @@ def test_that_a_cuda_capture_warms_up_on_its_own_stream_and_replays_on_ours(monk
         tuned.append(torch.backends.cudnn.benchmark)
         return (torch.ones(1),)
 
-    capture = CudaCapture("cuda:0")
+    capture = CudaCapture("cuda:0", tunes=tunes)
     replay = capture.record(work)
     assert cuda.done == [
         "side 1 waits for ours",
@@ -382,7 +387,7 @@ def test_that_a_cuda_capture_warms_up_on_its_own_stream_and_replays_on_ours(monk
         "work on side 1",
         "ours waits for side 1",
     ]
-    assert tuned == [True, True]
+    assert tuned == [tunes, tunes]
     assert not torch.backends.cudnn.benchmark
     assert cuda.current == "ours"
     replay()
@@ -414,7 +419,7 @@ def test_that_cuda_recordings_share_a_pool_until_none_is_left(monkeypatch: pytes
 def test_that_after_a_capture_that_failed_work_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = FakeCuda(fails=True)
     cuda.install(monkeypatch)
-    capture = CudaCapture("cuda")
+    capture = CudaCapture("cuda", tunes=True)
     with pytest.raises(RuntimeError):
         capture.record(lambda: (torch.ones(1),))
     assert cuda.current == "ours"
