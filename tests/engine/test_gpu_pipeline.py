@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
+import torch
+from scripted_backend import PATIENCE_S, Recorder
 from shelf import Shelf
+from test_preview_graphs import TapeCapture
 
+from engine.backend import TorchBackend
+from engine.errors import DeviceLostError
+from engine.imaging import to_bgrx
 from engine.latents import LatentStore
+from engine.messages import Frame, RenderRequest
+from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.pipeline import QUICK_BLOCK_S, Pipeline
 from engine.stage_cache import StageCache
-from engine.state import EditState
+from engine.state import EditState, with_alpha, with_seed
+from engine.worker import EngineThread
 
 
 class Waits:
@@ -73,3 +84,65 @@ def test_that_exports_are_neither_waited_for_nor_timed(
     waits = Waits(monkeypatch)
     draw(pipeline, shelf, "cuda", exact=True)
     assert waits.count == 0
+
+
+@pytest.fixture
+def tape(monkeypatch: pytest.MonkeyPatch) -> TapeCapture:
+    """All blocks are recorded, as they are on CUDA."""
+    capture = TapeCapture()
+    monkeypatch.setattr("engine.preview.blocks.capture_on", lambda device: capture)
+    return capture
+
+
+def test_that_the_engine_follows_a_drag_on_recorded_blocks(shelf: Shelf, tape: TapeCapture) -> None:
+    a, b = shelf.put("a", seed=1), shelf.put("b", seed=2)
+    recorder = Recorder()
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
+    engine.start()
+    state = EditState(a, b)
+    for generation in range(6):
+        state = with_seed(with_alpha(state, 0.1 + 0.1 * generation), generation)
+        engine.request_preview(RenderRequest(generation, state, full=True))
+        last = recorder.wait_for_frame(generation)
+    assert engine.stop()
+    assert tape.replays >= 5
+    plain = TorchBackend(shelf, LatentStore(), "cpu")._pipeline.render(state)
+    error = last.image.astype(float) - to_bgrx(plain)
+    assert abs(error).mean() < 1.0
+
+
+def test_that_recordings_are_let_go_with_all_other_memory(shelf: Shelf, tape: TapeCapture) -> None:
+    backend = TorchBackend(shelf, LatentStore(), "cpu")
+    state = EditState(shelf.put("a"))
+    for seed in range(3):
+        for one in backend.passes(RenderRequest(seed, with_seed(state, seed), full=True)):
+            one.preview(PATIENCE_S)
+    del one
+    (pair,) = backend._pipeline._pairs.values()
+    assert pair.held_bytes > 0
+    preview = weakref.ref(pair._preview)
+    del pair
+    backend.release_memory()
+    gc.collect()
+    assert preview() is None
+    assert backend._pipeline.models.used_bytes == 0
+
+
+def test_that_a_lost_device_is_told_with_a_way_out_and_ends_nothing_else(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*args: object, **options: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    recorder = Recorder()
+    engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
+    engine.start()
+    state = EditState(shelf.put("a"))
+    monkeypatch.setattr(ModelPair, "run_block", lost)
+    for generation in range(2):
+        engine.request_preview(RenderRequest(generation, state))
+        error = recorder.wait_for_failure(generation).error
+        assert isinstance(error, DeviceLostError)
+        assert "GRAFT_DEVICE=cpu" in error.hint
+    assert recorder.of(Frame) == []
+    assert engine.stop()
