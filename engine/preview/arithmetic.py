@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.native.kernels import Kernels, load_kernels
+
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
@@ -16,6 +18,7 @@ class Arithmetic:
     channels_last: Whether features lie in memory channel by channel for every pixel.
     modulates_activations: Whether styles may scale features where these are smaller than the weights. Half
         precision on a GPU does not allow it: sums over unscaled weights leave its range.
+    kernels: Layers compiled for this machine, if the user has built them.
     """
 
     device: str
@@ -23,6 +26,7 @@ class Arithmetic:
     half: torch.dtype
     channels_last: bool
     modulates_activations: bool
+    kernels: Kernels | None = None
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -41,8 +45,9 @@ def choose_arithmetic(device: str) -> Arithmetic:
         return Arithmetic(device, full, torch.float16, channels_last=True, modulates_activations=False)
     if device == "mps":
         return Arithmetic(device, torch.float32, torch.float16, channels_last=False, modulates_activations=False)
-    dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
-    return Arithmetic(device, dtype, dtype, channels_last=True, modulates_activations=True)
+    kernels = load_kernels()  # which read and write bfloat16 on any processor
+    dtype = torch.bfloat16 if kernels is not None or has_fast_bfloat16() else torch.float32
+    return Arithmetic(device, dtype, dtype, channels_last=True, modulates_activations=True, kernels=kernels)
 
 
 def has_fast_bfloat16() -> bool:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
+from engine.preview.arithmetic import Arithmetic
 from engine.preview.graphs import Capture, GraphedCalls, Tensors, capture_on
-from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights, modulated_conv, with_rgb
+from engine.preview.layers import ConvWeights, LayerNoise, ToRGBWeights, modulated_conv, with_rgb
 from engine.preview.mixing import BlockShares, MixedBlock, MixedConv, MixShares
 from engine.preview.packing import PackedNetwork
 
@@ -57,14 +58,16 @@ class PreviewBlocks:
         noise0 = None if shares.conv0 is None else _noise(block.conv0, noise, shares.conv0.noise)
         noise1 = _noise(block.conv1, noise, shares.conv1.noise)
         inputs = (x, img, rows, *_tensors(noise0), *_tensors(noise1))
-        draw = partial(_draw, weights, self.arithmetic.modulates_activations)
+        draw = partial(_draw, weights, self.arithmetic)
         drawn = draw(*inputs) if self._graphs is None else self._graphs.run(tuple(_fixed(weights)), draw, inputs)
         assert drawn[0] is not None, "every block makes features"
         return Carry(drawn[0], drawn[1])
 
     def _block(self, index: int) -> MixedBlock:
         if index not in self._blocks:
-            self._blocks[index] = MixedBlock([network.block(index) for network in self._networks])
+            self._blocks[index] = MixedBlock(
+                [network.block(index) for network in self._networks], takes_maps=self.arithmetic.kernels is not None
+            )
         return self._blocks[index]
 
 
@@ -93,7 +96,7 @@ def _weights(block: MixedBlock, shares: BlockShares) -> _BlockWeights:
 
 def _draw(
     weights: _BlockWeights,
-    modulates_activations: bool,
+    arithmetic: Arithmetic,
     x: Tensor | None,
     img: Tensor | None,
     rows: Tensor,
@@ -112,25 +115,25 @@ def _draw(
     row = 0
     if weights.conv0 is not None:
         noise = _columns(columns0, strength0)
-        x = modulated_conv(x, weights.conv0, rows[0], noise, modulates_activations=modulates_activations)
+        x = modulated_conv(x, weights.conv0, rows[0], noise, arithmetic)
         row = 1
     noise = _columns(columns1, strength1)
-    x = modulated_conv(x, weights.conv1, rows[row], noise, modulates_activations=modulates_activations)
+    x = modulated_conv(x, weights.conv1, rows[row], noise, arithmetic)
     if weights.torgb is not None:
-        img = with_rgb(img, x, weights.torgb, rows[row + 1])
+        img = with_rgb(img, x, weights.torgb, rows[row + 1], arithmetic.kernels)
     return x, img
 
 
-def _noise(conv: MixedConv | None, noise: NoiseInput, shares: MixShares) -> NoiseColumns | None:
+def _noise(conv: MixedConv | None, noise: NoiseInput, shares: MixShares) -> LayerNoise | None:
     return None if conv is None else conv.noise(noise, shares)
 
 
-def _tensors(noise: NoiseColumns | None) -> tuple[Tensor | None, Tensor | None]:
+def _tensors(noise: LayerNoise | None) -> tuple[Tensor | None, Tensor | None]:
     return (None, None) if noise is None else (noise.columns, noise.strength)
 
 
-def _columns(columns: Tensor | None, strength: Tensor | None) -> NoiseColumns | None:
-    return None if columns is None or strength is None else NoiseColumns(columns, strength)
+def _columns(columns: Tensor | None, strength: Tensor | None) -> LayerNoise | None:
+    return None if columns is None or strength is None else LayerNoise(columns, strength)
 
 
 def _fixed(part: object) -> Iterator[Hashable]:

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.native.kernels import Kernels
+from engine.preview.arithmetic import Arithmetic
 from engine.preview.packing import USUAL_TAPS, PackedAffine
 
 _DEMODULATION_FLOOR = 1e-8
@@ -52,11 +54,11 @@ class ToRGBWeights:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NoiseColumns:
-    """What a layer adds to its features: ``columns @ (strength, bias)`` at every pixel.
+class LayerNoise:
+    """What a layer adds to every channel of its features: ``strength`` times a map.
 
     Attributes:
-        columns: ``[r * r, 2]``: a noise map, and ones.
+        columns: ``[r * r, 2]``, the map, and ones, for the bias; with kernels ``[r * r]``, the map.
         strength: ``[1]``, float32, activation gain included.
     """
 
@@ -70,7 +72,7 @@ def styles_of(affine: PackedAffine, w: Tensor) -> Tensor:
 
 
 def modulated_conv(
-    x: Tensor, weights: ConvWeights, w: Tensor, noise: NoiseColumns | None, *, modulates_activations: bool
+    x: Tensor, weights: ConvWeights, w: Tensor, noise: LayerNoise | None, arithmetic: Arithmetic
 ) -> Tensor:
     """One synthesis layer.
 
@@ -84,10 +86,14 @@ def modulated_conv(
     """
     styles = styles_of(weights.affine, w)
     scale = (torch.mv(weights.energy, styles.square()) + _DEMODULATION_FLOOR).rsqrt_() * weights.gain
+    if (kernels := arithmetic.kernels) is not None:
+        layer = kernels.up_conv3x3 if weights.upsamples else kernels.conv3x3
+        maps, strength = (None, None) if noise is None else (noise.columns[None], noise.strength)
+        return layer(x, weights.weight, styles, scale, weights.bias, maps, strength, weights.slope, weights.clamp)
     convolve = _upsampling if weights.upsamples else _same_size
     bias = None if noise is not None else weights.bias
     small_side = x.shape[1] * x.shape[2] * x.shape[3] <= weights.weight.numel()
-    y = convolve(x, weights.weight, styles, scale, bias, on_features=modulates_activations and small_side)
+    y = convolve(x, weights.weight, styles, scale, bias, on_features=arithmetic.modulates_activations and small_side)
     if noise is not None:
         _add_noise_and_bias(y, noise, weights.bias)
     if weights.slope != 1.0:
@@ -122,7 +128,7 @@ def _upsampling(
     return F.conv2d(y, taps, _cast(bias, x), padding=1, groups=channels)
 
 
-def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
+def _add_noise_and_bias(y: Tensor, noise: LayerNoise, bias: Tensor) -> None:
     channels = y.shape[1]
     if y.is_contiguous(memory_format=torch.channels_last):
         rows = torch.stack([noise.strength.expand(channels), bias]).to(y.dtype)
@@ -133,7 +139,9 @@ def _add_noise_and_bias(y: Tensor, noise: NoiseColumns, bias: Tensor) -> None:
     y.add_(scaled.view(1, 1, *y.shape[2:])).add_(_per_channel(bias, y))
 
 
-def with_rgb(img: Tensor | None, x: Tensor, weights: ToRGBWeights, w: Tensor) -> Tensor:
+def with_rgb(
+    img: Tensor | None, x: Tensor, weights: ToRGBWeights, w: Tensor, kernels: Kernels | None = None
+) -> Tensor:
     """The picture so far, doubled, and what a block's features add to it.
 
     Args:
@@ -145,10 +153,12 @@ def with_rgb(img: Tensor | None, x: Tensor, weights: ToRGBWeights, w: Tensor) ->
         A fresh ``[1, img_channels, r, r]``, float32.
     """
     channels, height, width = x.shape[1:]
-    factors = (weights.weight * styles_of(weights.affine, w)).to(x.dtype)
+    factors = weights.weight * styles_of(weights.affine, w)
+    if kernels is not None and len(factors) == 3:
+        return kernels.add_rgb(x, factors, weights.bias, weights.clamp, img)
     is_channels_last = x.is_contiguous(memory_format=torch.channels_last)
     pixels = x.permute(0, 2, 3, 1).view(-1, channels).t() if is_channels_last else x.view(channels, -1)
-    rgb = (factors @ pixels).view(1, -1, height, width)
+    rgb = (factors.to(x.dtype) @ pixels).view(1, -1, height, width)
     bias = weights.bias[:, None, None]
     if weights.clamp is not None:
         rgb = (rgb + bias).clamp_(-weights.clamp, weights.clamp)

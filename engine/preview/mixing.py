@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.nets.noise import NoiseInput
-from engine.preview.layers import ConvWeights, NoiseColumns, ToRGBWeights
+from engine.preview.layers import ConvWeights, LayerNoise, ToRGBWeights
 from engine.preview.packing import PackedAffine, PackedBlock, PackedConv, PackedToRGB
 
 MixShares: TypeAlias = tuple[float, ...]
@@ -116,16 +116,22 @@ class MixedEnergy:
 
 
 class MixedConv:
-    """A convolution of every network."""
+    """A convolution of every network.
 
-    def __init__(self, convs: Sequence[PackedConv]) -> None:
+    Args:
+        takes_maps: Noise is wanted as plain maps.
+    """
+
+    def __init__(self, convs: Sequence[PackedConv], *, takes_maps: bool = False) -> None:
         self._convs = tuple(convs)
+        self._takes_maps = takes_maps
         self._affine = MixedAffine([conv.affine for conv in convs])
         self._weight = MixedTensor([conv.weight for conv in convs])
         self._energy = MixedEnergy([conv.exact for conv in convs])
         self._bias = MixedTensor([conv.bias for conv in convs])
         self._columns: dict[object, Tensor] = {}
-        self._mixed_columns: tuple[MixedTensor, Tensor, MixShares | None] | None = None
+        self._mixed_maps: MixedTensor | None = None
+        self._mixed_columns: tuple[Tensor, MixShares | None] | None = None
         self._strength: tuple[float, Tensor] | None = None
 
     def weights(self, shares: ConvShares) -> ConvWeights:
@@ -143,7 +149,7 @@ class MixedConv:
             self._convs[greatest(shares.weight)].clamp,
         )
 
-    def noise(self, source: NoiseInput, shares: MixShares) -> NoiseColumns | None:
+    def noise(self, source: NoiseInput, shares: MixShares) -> LayerNoise | None:
         """What this layer adds for a call with `source`; None for nothing."""
         own = [conv.noise_map for conv in self._convs]
         name = self._convs[0].name
@@ -158,17 +164,22 @@ class MixedConv:
             like = own[0].view(size, size)
             drawn_from = (source.mode, source.seed, source.maps.get(name))
             columns = self._kept(drawn_from, lambda: source.layer_map(name, like, 1).reshape(-1))
-        return NoiseColumns(columns, self._on_device(factor * strength))
+        return LayerNoise(columns, self._on_device(factor * strength))
 
     def _own_columns(self, maps: Sequence[Tensor], shares: MixShares) -> Tensor:
         if (only := only_one(shares)) is not None:
             return self._kept((only,), lambda: maps[only])
+        if self._mixed_maps is None:
+            self._mixed_maps = MixedTensor(maps)
+        mixed = self._mixed_maps.get(shares)
+        if self._takes_maps:
+            return mixed
         if self._mixed_columns is None:
-            self._mixed_columns = MixedTensor(maps), torch.ones_like(_columns(maps[0])), None
-        mixed, columns, held = self._mixed_columns
+            self._mixed_columns = torch.ones_like(_columns(mixed)), None
+        columns, held = self._mixed_columns
         if held != shares:
-            columns[:, 0] = mixed.get(shares)
-            self._mixed_columns = mixed, columns, shares
+            columns[:, 0] = mixed
+            self._mixed_columns = columns, shares
         return columns
 
     def _on_device(self, strength: float) -> Tensor:
@@ -183,7 +194,7 @@ class MixedConv:
     def _kept(self, key: tuple[object, ...], noise_map: Callable[[], Tensor]) -> Tensor:
         # Tensors among the keys compare by identity, and are kept alive by being here.
         if (found := self._columns.pop(key, None)) is None:
-            found = _columns(noise_map())
+            found = noise_map() if self._takes_maps else _columns(noise_map())
         self._columns[key] = found
         while len(self._columns) > len(self._convs) + KEPT_MAPS:
             del self._columns[next(iter(self._columns))]
@@ -210,13 +221,14 @@ class MixedToRGB:
 class MixedBlock:
     """All layers of one resolution."""
 
-    def __init__(self, blocks: Sequence[PackedBlock]) -> None:
+    def __init__(self, blocks: Sequence[PackedBlock], *, takes_maps: bool = False) -> None:
         first = blocks[0]
         self.resolution = first.resolution
         self.dtype = first.dtype
         self.const = MixedTensor(present([block.const for block in blocks])) if first.const is not None else None
-        self.conv0 = MixedConv(present([block.conv0 for block in blocks])) if first.conv0 is not None else None
-        self.conv1 = MixedConv([block.conv1 for block in blocks])
+        lower = present([block.conv0 for block in blocks])
+        self.conv0 = MixedConv(lower, takes_maps=takes_maps) if lower else None
+        self.conv1 = MixedConv([block.conv1 for block in blocks], takes_maps=takes_maps)
         self.torgb = MixedToRGB(present([block.torgb for block in blocks])) if first.torgb is not None else None
 
 

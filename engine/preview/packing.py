@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from engine.families.roles import alike
 from engine.nets.linear import FullyConnected
 from engine.nets.stylegan2 import SynthesisBlock, SynthesisLayer, ToRGBLayer
 from engine.network import Network
@@ -35,7 +35,8 @@ class PackedConv:
     """A modulated 3x3 convolution.
 
     Attributes:
-        weight: ``[O, I, 3, 3]``, or ``[I, O, 3, 3]`` when it upsamples.
+        weight: ``[O, I, 3, 3]``, or ``[I, O, 3, 3]`` when it upsamples; with kernels, as they take it. In any case
+            linear in the network's own weight.
         exact: The network's own weight, ``[O, I, 3, 3]``, float32.
         bias: ``[O]``, float32, times the activation's gain.
         noise_map: ``[r * r]``; None when the layer has no noise.
@@ -102,7 +103,7 @@ class PackedNetwork:
         if index not in self._blocks:
             config = self._config.blocks[index]
             dtype = self.arithmetic.half if config.use_fp16 else self.arithmetic.full
-            self._blocks[index] = pack_block(self._synthesis.block_at(index), dtype, self.arithmetic.memory_format)
+            self._blocks[index] = pack_block(self._synthesis.block_at(index), dtype, self.arithmetic)
         return self._blocks[index]
 
 
@@ -123,34 +124,38 @@ def _is_usual_conv(conv: ConvConfig) -> bool:
 
 
 def _is_usual_filter(taps: tuple[float, ...] | None) -> bool:
-    # Learned from files as float32.
-    return (
-        taps is not None and len(taps) == 4 and all(abs(a - b) < 1e-6 for a, b in zip(taps, USUAL_TAPS, strict=True))
-    )
+    return taps is not None and alike(taps, USUAL_TAPS)  # files hold them as float32
 
 
 @torch.no_grad()
-def pack_block(block: SynthesisBlock, dtype: torch.dtype, memory_format: torch.memory_format) -> PackedBlock:
-    def packed(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(dtype).contiguous(memory_format=memory_format)
-
-    const = packed(block.const[None]) if block.conv0 is None else None
-    conv0 = None if block.conv0 is None else _pack_conv(block.conv0, packed)
+def pack_block(block: SynthesisBlock, dtype: torch.dtype, arithmetic: Arithmetic) -> PackedBlock:
+    const = None
+    if block.conv0 is None:
+        const = block.const.detach()[None].to(dtype).contiguous(memory_format=arithmetic.memory_format)
+    conv0 = None if block.conv0 is None else _pack_conv(block.conv0, dtype, arithmetic)
+    conv1 = _pack_conv(block.conv1, dtype, arithmetic)
     torgb = None if block.torgb is None else _pack_torgb(block.torgb)
-    return PackedBlock(block.resolution, dtype, const, conv0, _pack_conv(block.conv1, packed), torgb)
+    return PackedBlock(block.resolution, dtype, const, conv0, conv1, torgb)
 
 
-def _pack_conv(layer: SynthesisLayer, packed: Callable[[Tensor], Tensor]) -> PackedConv:
+def _pack_weight(weight: Tensor, upsamples: bool, dtype: torch.dtype, arithmetic: Arithmetic) -> Tensor:
+    if (kernels := arithmetic.kernels) is not None:
+        return kernels.pack_up_conv(weight) if upsamples else kernels.pack_conv(weight)
+    arranged = weight.transpose(0, 1) if upsamples else weight
+    return arranged.to(dtype).contiguous(memory_format=arithmetic.memory_format)
+
+
+def _pack_conv(layer: SynthesisLayer, dtype: torch.dtype, arithmetic: Arithmetic) -> PackedConv:
     weight = layer.weight.detach()
     return PackedConv(
         layer.name,
         layer.resolution,
         layer.upsamples,
         _pack_affine(layer.affine),
-        packed(weight.transpose(0, 1) if layer.upsamples else weight),
+        _pack_weight(weight, layer.upsamples, dtype, arithmetic),
         weight,
         layer.bias.detach() * layer.act_gain,
-        packed(layer.noise_const[None, None]).reshape(-1) if layer.use_noise else None,
+        layer.noise_const.detach().to(dtype).reshape(-1) if layer.use_noise else None,
         float(layer.noise_strength) * layer.act_gain if layer.use_noise else 0.0,
         layer.act_gain,
         SLOPES[layer.activation],
