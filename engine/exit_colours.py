@@ -27,6 +27,9 @@ MAX_STEPS = 16
 MAX_CHANNELS = 64
 MAX_FACTOR = 100.0
 
+LEAST_SHARE, LARGEST_SHARE = -1.0, 2.0
+"""Shares beyond A and B are followed so far: there the colours still are on the line through both."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExitColour:
@@ -154,9 +157,9 @@ def _is_sane(colours: ExitColours) -> bool:
 
 
 def _share_of_block(shares: Shares, index: int) -> float:
-    """How much of B the colours of a block are: of its convolutions and of its ToRGB layer. Not beyond A and B."""
+    """How much of B the colours of a block are: of its convolutions and of its ToRGB layer."""
     parts = (shares.conv[2 * index], shares.conv[2 * index + 1], shares.torgb[2 * index + 1])
-    return min(max(sum(parts) / len(parts), 0.0), 1.0)
+    return min(max(sum(parts) / len(parts), LEAST_SHARE), LARGEST_SHARE)
 
 
 def _lerp(a: tuple[float, ...], b: tuple[float, ...], share: float) -> tuple[float, ...]:

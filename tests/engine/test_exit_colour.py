@@ -100,10 +100,11 @@ def test_that_each_block_of_a_blend_is_corrected_by_its_own_share() -> None:
     assert half.offset == pytest.approx((0.05, 0.1, 0.15))
 
 
-def test_that_shares_beyond_a_and_b_are_not_followed() -> None:
+def test_that_shares_beyond_a_and_b_are_followed_a_little() -> None:
     a, b = ExitColours((LIFT, LIFT)), ExitColours((DIM, DIM))
-    assert exit_colour(1, 3, even(10.0), a, b) == SAME.then(DIM)
-    assert exit_colour(1, 3, even(-10.0), a, b) == SAME.then(LIFT)
+    assert exit_colour(1, 3, even(1.5), a, b).gain == pytest.approx((-0.25, 1.75, 1.25))
+    assert exit_colour(1, 3, even(10.0), a, b) == exit_colour(1, 3, even(2.0), a, b)
+    assert exit_colour(1, 3, even(-10.0), a, b) == exit_colour(1, 3, even(-1.0), a, b)
 
 
 @pytest.mark.parametrize("unknown", [None, ExitColours((LIFT,)), ExitColours((ExitColour((1.0,), (0.5,)),) * 2)])
@@ -295,6 +296,10 @@ def test_that_half_a_calibration_is_forgotten_with_its_steps() -> None:
 SEEDS = 8
 """None of them was calibrated on."""
 
+LARGEST_ERROR = 4.5
+GAIN = 5.0
+"""Measured on 200 seeds: errors of 0.8 to 3.0 of 255 where 6.3 to 35 were, a sixteenth to an eighth."""
+
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Network, ExitColours]]:
@@ -340,10 +345,6 @@ def test_that_exits_of_the_embedded_models_have_the_colours_of_the_finished_pict
             after.append(colour_error(corrected(left, colour), whole))
         assert np.mean(after) < LARGEST_ERROR, name
         assert np.mean(after) < np.mean(before) / GAIN, name
-
-
-LARGEST_ERROR = 4.5
-GAIN = 5.0
 
 
 def colour_error(shown: Tensor, whole: Tensor) -> float:
