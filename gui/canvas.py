@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 EMPTY_HINT = "Drop a portrait, a model or a recipe here"
 WHEEL_FACTOR = 1.2
 USUAL_SIZE_PX = 256
+FOOT_PX = 3
+"""Where the line is that shows that a finer picture is coming."""
 _HANDLE_REACH_PX = 14
 _WIPE_STEP = 0.02
 _PAN_STEP_PX = 40.0
@@ -98,10 +100,23 @@ class Canvas(QWidget):
 
     def show_frame(self, frame: Frame) -> bool:
         """Show a frame, unless it is older or coarser than what is on screen. Returns whether it was taken."""
-        is_better = self._shown.take(frame)
-        if is_better:
-            self.update()
-        return is_better
+        before = self._shown.get(frame.view)
+        if not self._shown.take(frame):
+            return False
+        after = self._shown.get(frame.view)
+        if before is None or after is None:
+            self.update()  # the hint goes
+        elif after.picture is not before.picture:
+            self.update(self._area_of(frame.view))
+        self.update(0, self.height() - FOOT_PX, self.width(), FOOT_PX)
+        return True
+
+    def _area_of(self, view: View) -> QRect:
+        """What is to be painted anew when a view's picture is another."""
+        frame = self.frames().get(view)
+        if frame is None or self._mode is not CanvasMode.TRIPTYCH or self._is_comparing:
+            return self.rect()
+        return canvas_paint.qrect(frame).toAlignedRect()
 
     def show_kept(self, view: View, pixels: Pixels, full_size_px: int, generation: int) -> None:
         """Show a picture from an earlier time until the engine's own comes.

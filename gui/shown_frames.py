@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engine.messages import Frame, Pixels
 from engine.state import View
 from gui.picture import Picture
@@ -38,14 +40,19 @@ class ShownFrames:
         return bool(self._frames)
 
     def take(self, frame: Frame) -> bool:
-        """Keep a frame unless it is older or coarser than the one there. Returns whether it was kept."""
+        """Keep a frame unless it is older or coarser than the one there. Returns whether it was kept.
+
+        Where it looks like the one there, that `Picture` stays: in a triptych two of three often do while one drags.
+        """
         old = self._frames.get(frame.view)
         if old is not None and (frame.generation, frame.size_px) < (old.generation, old.size_px):
             return False
         if old is not None and old.is_kept and not frame.is_final and frame.size_px < old.size_px:
             return False
+        is_same = old is not None and _are_equal(old.picture.pixels, frame.image)
+        picture = old.picture if old is not None and is_same else Picture(frame.image)
         self._frames[frame.view] = ShownFrame(
-            Picture(frame.image), frame.generation, frame.size_px, frame.full_size_px, frame.is_final
+            picture, frame.generation, frame.size_px, frame.full_size_px, frame.is_final
         )
         return True
 
@@ -91,3 +98,11 @@ class ShownFrames:
 
     def clear(self) -> None:
         self._frames.clear()
+
+
+def _are_equal(one: Pixels, other: Pixels) -> bool:
+    """Looks at a line in the middle first, where most pictures differ."""
+    if one.shape != other.shape:
+        return False
+    middle = len(one) // 2
+    return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)

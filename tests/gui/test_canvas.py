@@ -6,9 +6,9 @@ import pytest
 from drawn_faces import plain_pixels
 from hand import Show, double_click, drag, key, wheel
 from looking import color_at, colors_in, image_of, is_near
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRectF, Qt, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QRegion
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.messages import Frame, Pixels
@@ -47,6 +47,23 @@ def middle(canvas: Canvas, view: View) -> QPointF:
 
 def sees(canvas: Canvas, place: QPointF | tuple[float, float], rgb: tuple[int, int, int]) -> bool:
     return is_near(color_at(image_of(canvas), place), QColor(*rgb), 4)
+
+
+class Painted(QObject):
+    """Where a widget was painted anew."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.region = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.region = self.region.united(event.region())
+        return False
+
+    def holds(self, place: QPointF) -> bool:
+        return self.region.contains(place.toPoint())
 
 
 # --- frames -------------------------------------------------------------------------------------------------------
@@ -294,3 +311,39 @@ def test_that_a_drag_without_files_is_refused_and_leaving_unmarks(canvas: Canvas
     assert not entering.isAccepted()
     QApplication.sendEvent(canvas, QDragLeaveEvent())
     assert DARK.focus not in colors_in(image_of(canvas), QRectF(0, 0, 40, 40))
+
+
+# --- only what changes is painted ---------------------------------------------------------------------------------
+
+
+def test_that_in_a_triptych_only_the_picture_that_changes_is_painted_anew(full: Canvas, qtbot: QtBot) -> None:
+    full.set_mode(CanvasMode.TRIPTYCH)
+    qtbot.wait(30)
+    painted = Painted(full)
+    for view, rgb in ((View.A, RED), (View.BLEND, BLUE), (View.B, BLUE)):
+        assert full.show_frame(frame(view, rgb, generation=2))
+    qtbot.waitUntil(lambda: painted.holds(middle(full, View.BLEND)))
+    assert not painted.holds(middle(full, View.A))
+    assert not painted.holds(middle(full, View.B))
+    assert sees(full, middle(full, View.BLEND), BLUE)
+
+
+def test_that_the_first_picture_clears_the_hint_everywhere(canvas: Canvas, qtbot: QtBot) -> None:
+    canvas.set_mode(CanvasMode.TRIPTYCH)
+    qtbot.wait(30)
+    painted = Painted(canvas)
+    canvas.show_frame(frame(View.A, RED))
+    qtbot.waitUntil(lambda: not painted.region.isEmpty())
+    assert painted.region.boundingRect() == canvas.rect()
+
+
+def test_that_the_line_at_the_foot_goes_also_when_the_last_picture_looks_the_same(
+    canvas: Canvas, qtbot: QtBot
+) -> None:
+    pixels = plain_pixels(64, RED)
+    canvas.show_frame(Frame(1, View.BLEND, pixels, 64, 64, False, 0.01))
+    qtbot.wait(30)
+    painted = Painted(canvas)
+    canvas.show_frame(Frame(1, View.BLEND, pixels.copy(), 64, 64, True, 0.01))
+    qtbot.waitUntil(lambda: painted.holds(QPointF(1, canvas.height() - 2)))
+    assert canvas.progress() is None
