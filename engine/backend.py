@@ -6,18 +6,26 @@ import time
 from collections import Counter, deque
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from engine.device import DeviceChoice, choose_device
+from engine.exit_colours import ExitColourShelf
 from engine.foresight import likely_states
 from engine.job_handlers import JobHandlers, ModelLibrary
 from engine.job_table import JobSteps
 from engine.latents import LatentStore
 from engine.messages import Job, Pixels, RenderRequest
+from engine.model_pair import ModelPair
 from engine.models import ModelLocator, ModelPool
+from engine.nets.noise import NoiseInput
+from engine.network import Carry
 from engine.pipeline import Pipeline, Synthesis
+from engine.preview.exit_colour import ExitCorrection
 from engine.resolve import ResolvedEdit
+from engine.shares import Shares
 from engine.stage_cache import PickyCache, StageCache
 from engine.stage_keys import block_keys
 from engine.state import EditState, ModelRef, View
@@ -60,12 +68,19 @@ class TorchBackend:
         library: Where models are found and new ones are put.
         store: Where inverted latents are found and new ones are put.
         device: ``auto`` or a torch device name.
+        exit_colours: Calibrations of early exits; by default those that ship, and new ones in memory only.
 
     Raises:
         DeviceError: there is no such device.
     """
 
-    def __init__(self, library: ModelLibrary, store: LatentStore, device: str = "auto") -> None:
+    def __init__(
+        self,
+        library: ModelLibrary,
+        store: LatentStore,
+        device: str = "auto",
+        exit_colours: ExitColourShelf | None = None,
+    ) -> None:
         torch.set_grad_enabled(False)  # of this thread; what needs gradients asks for them
         choice = choose_device(device)
         self.device = choice.name
@@ -73,6 +88,7 @@ class TorchBackend:
         self.dtype = str(self._pipeline.arithmetic.full).removeprefix("torch.")
         self._handlers = JobHandlers(self._pipeline, library, choice)
         self._limit = SizeLimit()
+        self._exits = ExitCorrection(exit_colours or ExitColourShelf(None))
         self._foreseen: EditState | None = None
         self._foresight_s = 0.0
 
@@ -80,7 +96,9 @@ class TorchBackend:
         self._limit.is_for(request.state)
         edits = [self._pipeline.resolve_view(request.state, view) for view in request.views]
         return [
-            SynthesisPass(self._pipeline, edit, view, request.size_px, full=request.full, limit=self._limit)
+            SynthesisPass(
+                self._pipeline, edit, view, request.size_px, full=request.full, limit=self._limit, exits=self._exits
+            )
             for edit, view in zip(edits, request.views, strict=True)
         ]
 
@@ -98,10 +116,23 @@ class TorchBackend:
         if self._limit.px is not None:
             return  # memory is short
         pipeline = self._pipeline
+        yield from self._calibrate(request.state)
         try:
             yield from self._timed(self._draw_ahead(request))
         finally:
             pipeline.cache.pinned = pipeline.pictures.pinned = frozenset()
+
+    def _calibrate(self, state: EditState) -> Generator[None, None, None]:
+        """Measure what early exits of these models lack in colour. Once per model; may be left at any step."""
+        for view in (View.A, View.B):
+            edit = self._pipeline.resolve_view(state, view)
+            pair = self._pipeline.pair(edit)
+            ref, network = edit.model_a, pair.a
+            if view is View.B and edit.model_b is not None and pair.b is not None:
+                ref, network = edit.model_b, pair.b
+            run_block = partial(_run_block, pair, edit.shares)
+            for _ in self._exits.calibration(ref, network, run_block):
+                yield
 
     def _timed(self, steps: Generator[None, None, None]) -> Generator[None, None, None]:
         while self.device != "cpu" or self._foresight_s < FORESIGHT_CPU_S:
@@ -148,10 +179,11 @@ class TorchBackend:
         return self._handlers.begin(job)
 
     def release_memory(self) -> None:
+        self._exits.forget()
         self._pipeline.forget()
 
     def close(self) -> None:
-        self._pipeline.forget()
+        self.release_memory()
 
 
 @dataclass(slots=True)
@@ -188,6 +220,7 @@ class SynthesisPass:
         canvas_px: Edge of the largest picture that would be seen; None for no limit.
         full: The preview, too, may be larger than that.
         limit: How much memory allows.
+        exits: Corrects the colours of pictures on the way; None leaves them as they are.
     """
 
     def __init__(
@@ -199,12 +232,14 @@ class SynthesisPass:
         *,
         full: bool = False,
         limit: SizeLimit | None = None,
+        exits: ExitCorrection | None = None,
     ) -> None:
         self.view = view
         self._edit = edit
         self._canvas_px = canvas_px
         self._full = full
         self._limit = limit or SizeLimit()
+        self._exits = exits
         self._synthesis = pipeline.start(edit)
         self._shown_px = 0
 
@@ -215,7 +250,7 @@ class SynthesisPass:
     def preview(self, budget_s: float) -> Shot:
         """Climb as far as the budget goes; a network without pictures on the way is climbed to its top."""
         if (kept := self._synthesis.kept_picture()) is not None:
-            return self._as_shot(kept, is_final=True)
+            return self._settled(kept)
         ends_at = time.perf_counter() + budget_s
         self._synthesis.look()  # the view before may have left blocks that are the same in both
         while not self._is_finished and not self._is_enough(ends_at - time.perf_counter()):
@@ -261,10 +296,20 @@ class SynthesisPass:
 
     def _shot(self) -> Shot:
         synthesis = self._synthesis
-        pixels = screen_pixels(synthesis)
         if synthesis.done:
+            pixels = screen_pixels(synthesis)
             synthesis.keep_picture(pixels)
-        return self._as_shot(pixels, is_final=self._is_finished)
+            return self._settled(pixels)
+        assert synthesis.image is not None, "pictures are shown where there is one"
+        image = synthesis.image
+        if self._exits is not None:
+            image = self._exits.corrected(self.view, self._edit, image)
+        return self._as_shot(synthesis.screen.to_bgrx(image), is_final=self._is_finished)
+
+    def _settled(self, pixels: Pixels) -> Shot:
+        if self._exits is not None:
+            self._exits.settle(self.view, self._edit, pixels, self._synthesis.exits)
+        return self._as_shot(pixels, is_final=True)
 
     def _as_shot(self, pixels: Pixels, *, is_final: bool) -> Shot:
         size_px, full_px = pixels.shape[0], self._edit.img_resolution
@@ -273,6 +318,12 @@ class SynthesisPass:
             warnings = (*warnings, f"Not enough memory for {full_px} px; shown at {size_px} px.")
         self._shown_px = size_px
         return Shot(pixels, size_px, full_px, is_final, warnings)
+
+
+def _run_block(
+    pair: ModelPair, shares: Shares, index: int, carry: Carry | None, ws: Tensor, noise: NoiseInput
+) -> Carry:
+    return pair.run_block(index, shares, carry, ws, noise)
 
 
 def screen_pixels(synthesis: Synthesis) -> Pixels:

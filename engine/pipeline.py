@@ -284,6 +284,13 @@ class Synthesis:
         return self._image
 
     @property
+    def exits(self) -> dict[int, Tensor]:
+        """The pictures on the way to this one that are still known, ``[1, C, r, r]`` by their edge r."""
+        found = (self._cache.get(key) for key in self.keys[:-1])
+        images = (kept.img for kept in found if isinstance(kept, Carry) and kept.img is not None)
+        return {image.shape[-1]: image for image in images}
+
+    @property
     def size_px(self) -> int:
         """Edge of `image`; 0 while there is none."""
         return 0 if self._image is None else self._image.shape[-1]

@@ -69,6 +69,10 @@ class Places:
         return self.cache / "models"
 
     @property
+    def exit_colours_folder(self) -> Path:
+        return self.cache / "exit-colours"
+
+    @property
     def log_folder(self) -> Path:
         return self.cache / "log"
 

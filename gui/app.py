@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 from engine.device import prepare_process
 from engine.encoder_file import encoder_folders
 from engine.errors import EngineError
+from engine.exit_colours import ExitColourShelf
 from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
@@ -84,22 +85,25 @@ log = logging.getLogger("graft")
 MakeEngine = Callable[[Library, LatentStore, Publish], Engine]
 
 
-def real_engine(library: Library, store: LatentStore, publish: Publish) -> Engine:
-    """The engine thread. torch is imported on it, after the window is there."""
+def real_engine(places: Places) -> MakeEngine:
+    """Makes the engine thread. torch is imported on it, after the window is there."""
 
-    def build() -> Backend:
-        # What is imported stays: looking through it for rubbish takes a sixth of the import, and afterwards a tenth
-        # of a second each time, with the window standing still.
-        gc.disable()
-        try:
-            from engine.backend import TorchBackend
+    def make(library: Library, store: LatentStore, publish: Publish) -> Engine:
+        def build() -> Backend:
+            # What is imported stays: looking through it for rubbish takes a sixth of the import, and afterwards a
+            # tenth of a second each time, with the window standing still.
+            gc.disable()
+            try:
+                from engine.backend import TorchBackend
 
-            gc.freeze()
-        finally:
-            gc.enable()
-        return TorchBackend(library, store)
+                gc.freeze()
+            finally:
+                gc.enable()
+            return TorchBackend(library, store, exit_colours=ExitColourShelf(places.exit_colours_folder))
 
-    return EngineThread(publish, build)
+        return EngineThread(publish, build)
+
+    return make
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +384,8 @@ def run(argv: Sequence[str] = ()) -> int:
     app.setApplicationDisplayName("Graft")
     app.setDesktopFileName("graft")
     try:
-        studio = Studio(user_places(), real_engine)
+        places = user_places()
+        studio = Studio(places, real_engine(places))
     except EngineError as error:  # not even a temporary folder can be written
         print(f"{error.user_message} {error.hint}".strip(), file=sys.stderr)
         return 1

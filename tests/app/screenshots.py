@@ -152,7 +152,8 @@ def main(arguments: list[str]) -> None:
     apply_theme(app, DARK)
     with tempfile.TemporaryDirectory(prefix="graft-") as home:
         root = Path(home)
-        studio = Studio(Places(root / "config", root / "data", root / "cache"), real_engine)
+        places = Places(root / "config", root / "data", root / "cache")
+        studio = Studio(places, real_engine(places))
         studio.window.resize(SIZE)
         studio.show()
         try:

@@ -82,7 +82,8 @@ class Graft:
 
 def open_graft(qtbot: QtBot, home: Path) -> Graft:
     """Open the window on a home of its own and wait for its first picture."""
-    studio = Studio(Places(home / "config", home / "data", home / "cache"), real_engine)
+    places = Places(home / "config", home / "data", home / "cache")
+    studio = Studio(places, real_engine(places))
     qtbot.addWidget(studio.window)
     graft = Graft(studio, qtbot)
     studio.show()

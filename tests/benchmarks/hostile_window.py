@@ -66,7 +66,8 @@ def main() -> int:
     CANARY.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        studio = Studio(Places(root / "config", root / "data", root / "cache").make(), real_engine)
+        places = Places(root / "config", root / "data", root / "cache").make()
+        studio = Studio(places, real_engine(places))
         listener = Listener(studio)
         studio.show()
         wait(app, lambda: studio.bridge.is_settled, 120)
