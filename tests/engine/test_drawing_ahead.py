@@ -35,8 +35,10 @@ def state(shelf: Shelf) -> EditState:
 
 
 @pytest.fixture
-def backend(shelf: Shelf, tmp_path: Path) -> Iterator[TorchBackend]:
+def backend(shelf: Shelf, state: EditState, tmp_path: Path) -> Iterator[TorchBackend]:
     backend = TorchBackend(shelf, LatentStore(tmp_path), "cpu")
+    for _ in backend._calibrate(state):  # done once per model, and not what is looked at here
+        pass
     yield backend
     backend.close()
 
