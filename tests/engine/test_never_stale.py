@@ -24,6 +24,7 @@ from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.network import Carry
 from engine.pipeline import Pipeline
+from engine.preview.exit_colour import ExitCorrection
 from engine.stage_cache import StageCache
 from engine.state import (
     Blend,
@@ -185,6 +186,12 @@ def edited(studio: Studio, state: EditState, name: str, value: object) -> EditSt
 
 def request(state: EditState, views: tuple[View, ...], held: Held | None = None) -> RenderRequest:
     return RenderRequest(1, state, views, held=held)
+
+
+@pytest.fixture(autouse=True)
+def _uncorrected_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The colours of a picture on the way are meant to depend on the finished one before; the picture is not."""
+    monkeypatch.setattr(ExitCorrection, "corrected", lambda _self, _view, _edit, image: image)
 
 
 def check(fresh: list[Tensor | None], shot: Shot) -> None:
