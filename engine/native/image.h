@@ -19,12 +19,27 @@ inline void add_doubled_row(const float* plane, int64_t height, int64_t width, i
   }
 }
 
+// Lane i: the sum over channels of pixel i times weight; `count` pixels, weight padded with zeros.
+GRAFT_INLINE Vec weighted_sums(const BFloat16* pixels, int64_t count, int64_t channels, const float* weight) {
+  Vec products[LANES];
+  for (int64_t i = 0; i < LANES; i++) products[i] = fill(0);
+  for (int64_t c = 0; c < channels; c += LANES) {
+    const Vec w = load(weight + c);
+    const BFloat16* p = pixels + c;
+    if (count == LANES && c + LANES <= channels)
+      for (int64_t i = 0; i < LANES; i++) products[i] = fma(load(p + i * channels), w, products[i]);
+    else
+      for (int64_t i = 0; i < count; i++) products[i] = fma(load_upto(p + i * channels, channels - c), w, products[i]);
+  }
+  return lane_sums(products);
+}
+
 // img[3][height][width] = clamp(weight x + bias) + doubled image below. weight padded: [3][round_up(channels, 16)].
 inline void to_image(
     const Features& x, const float* weight, const float* bias, float clamp, const float* below, float* img) {
   constexpr int64_t ROWS = 2;
   const int64_t depth = round_up(x.channels, LANES), area = x.height * x.width;
-  run_tasks(ceil_div(x.height, ROWS), false, [&](int64_t task) {
+  run_tasks(ceil_div(x.height, ROWS), [&](int64_t task) {
     Scratch& scratch = Scratch::of_this_thread();
     scratch.reset(Scratch::bytes_for<float>(x.width + 2));
     float* line = scratch.take<float>(x.width + 2);
@@ -33,17 +48,9 @@ inline void to_image(
         const int64_t count = std::min(LANES, x.width - first);
         const BFloat16* pixels = x.data + (row * x.width + first) * x.channels;
         for (int64_t k = 0; k < 3; k++) {
-          Vec products[LANES];
-          for (int64_t i = 0; i < LANES; i++) {
-            products[i] = fill(0);
-            if (i >= count) continue;
-            for (int64_t c = 0; c < depth; c += LANES)
-              products[i] = fma(
-                  load_upto(pixels + i * x.channels + c, x.channels - c), load(weight + k * depth + c), products[i]);
-          }
-          const Vec v = lower(fill(clamp), higher(fill(-clamp), lane_sums(products) + fill(bias[k])));
+          const Vec sums = weighted_sums(pixels, count, x.channels, weight + k * depth) + fill(bias[k]);
           float values[LANES];
-          store(values, v);
+          store(values, lower(fill(clamp), higher(fill(-clamp), sums)));
           std::copy(values, values + count, img + k * area + row * x.width + first);
         }
       }
@@ -55,20 +62,25 @@ inline void to_image(
   });
 }
 
+GRAFT_INLINE Vec levels(Vec v) { return lower(higher(v * fill(127.5f) + fill(128.f), fill(0)), fill(255.f)); }
+
 // Blue, green, red, 255 from three planes nominally in [-1, 1]: trunc(clamp(x * 127.5 + 128, 0, 255)).
 inline void to_bgrx(const float* img, int64_t area, uint8_t* out) {
   constexpr int64_t PIECE = 1 << 14;
-  run_tasks(ceil_div(area, PIECE), false, [&](int64_t task) {
-    for (int64_t i = task * PIECE; i < std::min(area, (task + 1) * PIECE); i++) {
+  run_tasks(ceil_div(area, PIECE), [&](int64_t task) {
+    const int64_t end = std::min(area, (task + 1) * PIECE);
+    int64_t i = task * PIECE;
+    for (; i + LANES <= end; i += LANES)
+      store_pixels(out + 4 * i, levels(load(img + i)), levels(load(img + area + i)), levels(load(img + 2 * area + i)));
+    for (; i < end; i++) {
       const auto level = [&](int64_t plane) {
         const float v = img[plane * area + i] * 127.5f + 128.0f;
-        return static_cast<uint32_t>(v > 0.f ? (v < 255.f ? v : 255.f) : 0.f);
+        return static_cast<uint8_t>(v > 0.f ? (v < 255.f ? v : 255.f) : 0.f);
       };
-      uint8_t* pixel = out + 4 * i;
-      pixel[0] = static_cast<uint8_t>(level(2));
-      pixel[1] = static_cast<uint8_t>(level(1));
-      pixel[2] = static_cast<uint8_t>(level(0));
-      pixel[3] = 255;
+      out[4 * i] = level(2);
+      out[4 * i + 1] = level(1);
+      out[4 * i + 2] = level(0);
+      out[4 * i + 3] = 255;
     }
   });
 }

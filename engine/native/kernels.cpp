@@ -61,10 +61,9 @@ struct Layer {
     bias = padded(bias_, outputs, "bias", padded_out);
     if (noise_ && noise_->size(0) > 0) add_noise(*noise_, strengths, pixels);
     x = {features.const_data_ptr<BFloat16>(), features.size(2), features.size(3), channels, styles.data()};
-    const float limit = clamp ? static_cast<float>(*clamp) : std::numeric_limits<float>::infinity();
     ending = {
         scale.data(), bias.data(), noise.empty() ? nullptr : noise.data(), fill(static_cast<float>(slope)),
-        fill(-limit), fill(limit)};
+        fill(static_cast<float>(clamp.value_or(0))), clamp.has_value()};
   }
 
  private:

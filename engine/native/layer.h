@@ -21,18 +21,19 @@ struct Features {
   }
 };
 
-// clamp(leaky(v * scale + bias + noise)); scale and bias padded, noise one float per pixel or null.
+// clamp(leaky(v * scale + bias + noise)); scale and bias padded, noise one float per pixel or null. Loops take a copy:
+// behind a reference, every store of a result could have changed it.
 struct Ending {
   const float* scale;
   const float* bias;
   const float* noise;
-  Vec slope, low, high;
+  Vec slope, limit;
+  bool limited;
 
-  Vec operator()(Vec v, Vec scale_, Vec bias_, int64_t pixel) const {
-    v = fma(v, scale_, bias_);
-    if (noise) v = v + fill(noise[pixel]);
+  GRAFT_INLINE Vec operator()(Vec v, Vec scale_, Vec bias_, int64_t pixel) const {
+    v = fma(v, scale_, noise ? bias_ + fill(noise[pixel]) : bias_);
     v = higher(v * slope, v);
-    return lower(high, higher(low, v));
+    return limited ? lower(limit, higher(fill(0) - limit, v)) : v;
   }
 };
 
@@ -46,7 +47,10 @@ void copy_scaled_row(const Features& x, int64_t y, int64_t first, int64_t count,
       continue;
     }
     const BFloat16* pixel = x.data + (y * x.width + column) * x.channels;
-    for (int64_t c = 0; c < depth; c += LANES) store(out + c, x.scaled(pixel, c));
+    for (int64_t c = 0; c < depth; c += LANES) {
+      GRAFT_PREFETCH(pixel + x.width * x.channels + c);  // the next row, which comes after this one's product
+      store(out + c, x.scaled(pixel, c));
+    }
   }
 }
 

@@ -1,45 +1,32 @@
-// Work for all threads, memory for each of them, and the matrix product they share.
+// Work for all threads, and memory for each of them.
 #pragma once
 
 #include <ATen/Parallel.h>
-#include <ATen/native/CPUBlas.h>
 
 #include <atomic>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "vectors.h"
 
 namespace graft {
 
-// How a product wants its right operand: rows of K interleaved by `INTERLEAVE`, so that a dot instruction finds them.
-template <class T>
-struct Operand;
-template <>
-struct Operand<BFloat16> {
-  static constexpr int64_t INTERLEAVE = 2;
-};
-template <>
-struct Operand<float> {
-  static constexpr int64_t INTERLEAVE = 1;
-};
-
-// c[m, n] = a[m, k] b[k, n], or added to what c holds. b lies as [k / INTERLEAVE][n][INTERLEAVE].
-template <class T>
-inline void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_stride, const T* b, float* c, bool add) {
-  at::native::cpublas::brgemm(m, n, k, a_stride, n, n, add, a, b, c, Operand<T>::INTERLEAVE == 2);
-}
-
-// Calls task(i) for each i below `count`. Whoever is free takes the next, so a thread that the system holds up does
-// not hold up the others.
-template <class F>
-void run_tasks(int64_t count, bool interleaved, F&& task) {
+// Calls task(i) for each i below `count`, and done() in each thread that took part. Whoever is free takes the next, so
+// a thread that the system holds up does not hold up the others.
+template <class Task, class Done>
+void run_tasks(int64_t count, Task&& task, Done&& done) {
   std::atomic<int64_t> next{0};
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), count);
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
     for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) task(i);
-    at::native::cpublas::brgemm_release(interleaved);
+    done();
   });
+}
+
+template <class Task>
+void run_tasks(int64_t count, Task&& task) {
+  run_tasks(count, task, [] {});
 }
 
 // A thread's own memory, kept from call to call: fresh pages cost more than the arithmetic on them.

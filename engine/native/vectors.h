@@ -14,6 +14,18 @@
 #define GRAFT_AVX512 0
 #endif
 
+#if defined(_MSC_VER)
+#define GRAFT_INLINE __forceinline
+#else
+#define GRAFT_INLINE inline __attribute__((always_inline))
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define GRAFT_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define GRAFT_PREFETCH(p) static_cast<void>(p)
+#endif
+
 namespace graft {
 
 using BFloat16 = c10::BFloat16;
@@ -56,6 +68,14 @@ inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 // Where one is not a number, the second comes back.
 inline Vec lower(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Vec higher(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+
+// Sixteen pixels of four bytes from levels of 0 to 255, which are cut off to whole numbers.
+inline void store_pixels(uint8_t* p, Vec red, Vec green, Vec blue) {
+  const auto shifted = [](Vec v, unsigned bits) { return _mm512_slli_epi32(_mm512_cvttps_epi32(v.v), bits); };
+  const __m512i low = _mm512_or_si512(shifted(blue, 0), shifted(green, 8));
+  const __m512i high = _mm512_or_si512(shifted(red, 16), _mm512_set1_epi32(static_cast<int>(0xff000000u)));
+  _mm512_storeu_si512(p, _mm512_or_si512(low, high));
+}
 
 // Lane i of the result is the sum over the lanes of rows[i].
 inline Vec lane_sums(const Vec (&rows)[16]) {
@@ -139,6 +159,13 @@ inline Vec lower(const Vec& a, const Vec& b) {
 inline Vec higher(const Vec& a, const Vec& b) {
   return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
+inline void store_pixels(uint8_t* p, const Vec& red, const Vec& green, const Vec& blue) {
+  for (int i = 0; i < LANES; i++) {
+    const uint32_t pixel = static_cast<uint32_t>(blue.v[i]) | static_cast<uint32_t>(green.v[i]) << 8 |
+                           static_cast<uint32_t>(red.v[i]) << 16 | 0xff000000u;
+    std::memcpy(p + 4 * i, &pixel, sizeof pixel);
+  }
+}
 inline Vec lane_sums(const Vec (&rows)[16]) {
   return each([&](int i) {
     float sum = 0;
@@ -157,8 +184,8 @@ inline Vec load_first(const float* p, int64_t count) {
 }
 
 // `count` of sixteen, the rest zero; no byte behind them is touched.
-inline Vec load_upto(const BFloat16* p, int64_t count) { return count >= LANES ? load(p) : load_first(p, count); }
-inline void store_upto(BFloat16* p, Vec a, int64_t count) {
+GRAFT_INLINE Vec load_upto(const BFloat16* p, int64_t count) { return count >= LANES ? load(p) : load_first(p, count); }
+GRAFT_INLINE void store_upto(BFloat16* p, Vec a, int64_t count) {
   if (count >= LANES)
     store(p, a);
   else
