@@ -5,7 +5,6 @@ The window is painted first; what it does not need for that is imported and buil
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
@@ -31,6 +30,7 @@ from engine.look_file import sample_looks
 from engine.messages import Engine, Publish
 from engine.places import Places, user_places
 from engine.state import EditState, ModelRef, StoredLatent
+from engine.torch_import import collector_at_rest, load_torch_libraries
 from engine.worker import Backend, EngineThread
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
@@ -90,15 +90,10 @@ def real_engine(places: Places) -> MakeEngine:
 
     def make(library: Library, store: LatentStore, publish: Publish) -> Engine:
         def build() -> Backend:
-            # What is imported stays: looking through it for rubbish takes a sixth of the import, and afterwards a
-            # tenth of a second each time, with the window standing still.
-            gc.disable()
-            try:
+            with collector_at_rest():
+                load_torch_libraries()
                 from engine.backend import TorchBackend
 
-                gc.freeze()
-            finally:
-                gc.enable()
             return TorchBackend(library, store, exit_colours=ExitColourShelf(places.exit_colours_folder))
 
         return EngineThread(publish, build)

@@ -188,6 +188,8 @@ class HandWidget(QWidget):
 
     def set_disabled_reason(self, reason: str | None) -> None:
         """Disable and say why, or enable with None."""
+        if reason == self._disabled_reason:  # said with every move of a hand
+            return
         self._disabled_reason = reason
         self.setEnabled(reason is None)
         self._update_tooltip()

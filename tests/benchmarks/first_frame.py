@@ -52,6 +52,7 @@ def start(home: Path) -> dict[str, float]:
     """Run the program until its first picture."""
     environ = {**os.environ, "GRAFT_HOME": str(home), "GRAFT_QUIT_AFTER_FIRST_FRAME": "1"}
     environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    environ["GRAFT_BEGAN_AT"] = str(time.time())
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(
         [sys.executable, "main.py"],
