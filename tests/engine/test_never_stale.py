@@ -16,7 +16,7 @@ from shelf import Shelf
 from torch import Tensor
 
 from engine import backend as backend_module
-from engine.backend import TorchBackend
+from engine.backend import SynthesisPass, TorchBackend
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
 from engine.messages import Held, RenderRequest
@@ -57,8 +57,9 @@ BLOCKS = 3  # 4, 8 and 16 px
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_pictures() -> Iterator[None]:
-    """One thread, and pictures on the way up that are shown however small they are."""
+    """One thread, pictures on the way up that are shown however small they are, and no samples of their colours."""
     patch = pytest.MonkeyPatch()
+    patch.setattr(backend_module.ExitCorrection, "calibration", lambda *args: iter(()))
     patch.setattr(backend_module, "SMALLEST_PREVIEW_PX", 4)
     patch.setattr(backend_module, "WORTH_SHOWING_S", -1.0)
     before = torch.get_num_threads()
@@ -194,21 +195,26 @@ def _uncorrected_exits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ExitCorrection, "corrected", lambda _self, _view, _edit, image: image)
 
 
-def check(fresh: list[Tensor | None], shot: Shot) -> None:
+def check(fresh: list[Tensor | None], one: SynthesisPass, shot: Shot) -> None:
+    """Of a picture on the way, what it is before its colours are corrected: they also follow the pictures before."""
     blocks = shot.size_px.bit_length() - 2
-    wanted = fresh[blocks - 1]
+    wanted, drawn = fresh[blocks - 1], one._synthesis.image
     assert wanted is not None
-    assert np.array_equal(shot.image, to_bgrx(wanted)), shot.size_px
     assert shot.is_final is (blocks == BLOCKS)
+    if shot.is_final:
+        assert np.array_equal(shot.image, to_bgrx(wanted))
+    else:
+        assert drawn is not None
+        assert torch.equal(drawn, wanted), shot.size_px
 
 
-def check_rest(fresh: list[Tensor | None], refine: Iterator[Shot | None]) -> None:
+def check_rest(fresh: list[Tensor | None], one: SynthesisPass, refine: Iterator[Shot | None]) -> None:
     try:
         while True:
             if (shot := next(refine)) is not None:
-                check(fresh, shot)
+                check(fresh, one, shot)
     except StopIteration as stop:
-        check(fresh, stop.value)
+        check(fresh, one, stop.value)
 
 
 @settings(max_examples=24, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
@@ -227,7 +233,7 @@ def test_that_what_is_kept_is_what_would_be_drawn_afresh(
     pipeline = backend._pipeline
     mix = (MixSource(SeedLatent(2), (0.3,) * 6),)
     state = EditState(*studio.pairs[pair], mix=mix, blend=Blend(width=1.0, w_avg=Source.BLEND), noise=noise)
-    left: list[tuple[EditState, View, Iterator[Shot | None]]] = []
+    left: list[tuple[EditState, SynthesisPass, Iterator[Shot | None]]] = []
     for (name, values), views, meanwhile, count, held in steps:
         if meanwhile == "leave a refine":
             other = with_seed(state, 77)
@@ -236,7 +242,7 @@ def test_that_what_is_kept_is_what_would_be_drawn_afresh(
                 refine = one.refine()
                 while one._synthesis.index < count % BLOCKS:
                     next(refine)
-                left.append((other, one.view, refine))
+                left.append((other, one, refine))
         elif meanwhile == "draw ahead":
             ahead = backend.foresee(request(state, views, held))
             list(islice(ahead, count))
@@ -249,17 +255,17 @@ def test_that_what_is_kept_is_what_would_be_drawn_afresh(
             for one in backend.passes(request(state, views)):
                 fresh = studio.fresh(state, one.view)
                 shot = one.preview(budget_s)
-                check(fresh, shot)
+                check(fresh, one, shot)
                 if not shot.is_final:
-                    check_rest(fresh, one.refine())
+                    check_rest(fresh, one, one.refine())
                 synthesis = pipeline.start(pipeline.resolve_view(state, one.view))
                 while not synthesis.done:
                     synthesis.step()
                 assert synthesis.image is not None
                 assert fresh[-1] is not None
                 assert torch.equal(synthesis.image, fresh[-1])
-    for other, view, refine in left:  # what was left long ago still knows what it was drawing
-        check_rest(studio.fresh(other, view), refine)
+    for other, one, refine in left:  # what was left long ago still knows what it was drawing
+        check_rest(studio.fresh(other, one.view), one, refine)
     for store in (pipeline.cache, pipeline.pictures):
         assert store.used_bytes <= cache_bytes
         held_now = {block: size for _, memory in store._entries.values() for block, size in memory.items()}
