@@ -9,8 +9,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +25,12 @@ from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.look_file import sample_looks
 from engine.messages import Engine, Publish
 from engine.places import Places, user_places
 from engine.state import EditState, ModelRef, StoredLatent
 from engine.torch_import import collector_at_rest, load_torch_libraries
 from engine.worker import Backend, EngineThread
+from gui.arguments import no_screen, parse
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.commands import Commands
@@ -68,9 +67,6 @@ if TYPE_CHECKING:
     from gui.training.flow import TrainingFlow
 
 STOP_S = 5.0
-QUIT_VARIABLE = "GRAFT_QUIT_AFTER_FIRST_FRAME"
-"""Set to anything, the window closes after its first picture and prints when it was there: for benchmarks."""
-
 PAINTED_BY_MS = 300
 """After so long it goes on without a painted window: one that opens minimised is not painted."""
 
@@ -101,12 +97,6 @@ def real_engine(places: Places) -> MakeEngine:
     return make
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    files: tuple[Path, ...] = ()
-    quit_after_first_frame: bool = False
-
-
 class Studio(QObject):
     """Everything that makes up the running window. `show`, and `close` at the end."""
 
@@ -127,6 +117,7 @@ class Studio(QObject):
         """
         super().__init__()
         self._embedded_models = embedded_models
+        self._sample_looks_folder = sample_looks_folder
         self._problems: list[EngineError] = []
         self._files: tuple[Path, ...] = ()
         self._has_begun = False
@@ -136,7 +127,7 @@ class Studio(QObject):
         self.settings = Settings(self.places.config / FILE_NAME)
         self.store = LatentStore(self.places.latents_folder)
         self.session = Session(EditState(), lambda: Journal.start(self.places.autosave_folder), self)
-        self.collection = Collection(self.library, sample_looks(sample_looks_folder), self)
+        self.collection = Collection(self.library, self)
         self.bridge = EngineBridge(lambda publish: make_engine(self.library, self.store, publish), self)
         self.thumbnails = Thumbnails(self.bridge, self)
         parts = self._make_parts()
@@ -281,6 +272,7 @@ class Studio(QObject):
     def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
         """Put there what comes with Graft. Returns the sample portraits and their models."""
         from engine.embedded_models import register_embedded
+        from engine.look_file import sample_looks
         from engine.sample_portraits import register_sample_portraits
 
         portraits: dict[StoredLatent, ModelRef] = {}
@@ -289,7 +281,7 @@ class Studio(QObject):
             portraits = register_sample_portraits(self.library, self.store)
         except EngineError as error:
             self.messages.error(error)
-        self.collection.refresh()
+        self.collection.bring_looks(sample_looks(self._sample_looks_folder))
         return portraits
 
     def _show_hints(self) -> None:
@@ -334,28 +326,6 @@ class Studio(QObject):
         if self._temporary is not None:
             self._temporary.cleanup()
         return ended
-
-
-def parse(argv: Sequence[str]) -> Options:
-    quits = bool(os.environ.get(QUIT_VARIABLE))
-    if not argv:
-        return Options(quit_after_first_frame=quits)
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="graft open", description="Open the studio, and in it any of these files.")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="models, portraits, stills, sessions")
-    parser.add_argument("--quit-after-first-frame", action="store_true", help=argparse.SUPPRESS)
-    found = parser.parse_args(argv)
-    return Options(tuple(path.absolute() for path in found.files), quits or found.quit_after_first_frame)
-
-
-def no_screen(environ: Mapping[str, str]) -> str:
-    """Why there can be no window, or nothing: Qt itself would end the process with a core dump."""
-    if not sys.platform.startswith("linux") or environ.get("QT_QPA_PLATFORM"):
-        return ""
-    if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
-        return ""
-    return "There is no screen to open a window on. Without one, use a verb: python main.py --help lists them."
 
 
 def run(argv: Sequence[str] = ()) -> int:

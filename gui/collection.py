@@ -27,20 +27,19 @@ class Collection(QObject):
     looks_changed = Signal()
     failed = Signal(object)  # EngineError
 
-    def __init__(
-        self, library: Library, sample_looks: Mapping[str, Look] | None = None, parent: QObject | None = None
-    ) -> None:
-        """
-        Args:
-            sample_looks: Those that come with Graft, by a name that stays.
-        """
+    def __init__(self, library: Library, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._library = library
-        self._sample_looks = dict(sample_looks or {})
+        self._sample_looks: dict[str, Look] = {}
         self._models: dict[str, ModelRecord] = {}
         self._latents: tuple[LatentRecord, ...] = ()
         self._looks: tuple[ShelfLook, ...] = ()
         self._trashed_looks: tuple[LookRecord, ...] = ()
+        self.refresh()
+
+    def bring_looks(self, sample_looks: Mapping[str, Look]) -> None:
+        """Put there the looks that come with Graft, by a name that stays, and read everything anew."""
+        self._sample_looks = dict(sample_looks)
         self.refresh()
 
     def refresh(self) -> None:

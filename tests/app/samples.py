@@ -160,7 +160,9 @@ def draw_pictures() -> None:
     """Draw what the window opens on, by the exact networks."""
     with engine() as found:
         portraits = register_sample_portraits(found.library, found.store)
-        state = first_state(Collection(found.library, sample_looks()), portraits)
+        collection = Collection(found.library)
+        collection.bring_looks(sample_looks())
+        state = first_state(collection, portraits)
         pictures = {view: picture_file(rgb_to_bgrx(found.render(state, view))) for view in View}
     folder = first_pictures_folder()
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QWidget
 
 from gui.actions import key_rows
-from gui.app import no_screen
+from gui.arguments import no_screen
 from gui.canvas import CanvasMode
 from gui.help_dialogs import About, KeyList, Palette, attribution_text
 from gui.runtime import HomelessFormatter, Watch
