@@ -1,8 +1,8 @@
 """How well the picture keeps up with the hand: every drag, beside a textbook evaluation of the same network.
 
     python tests/benchmarks/preview.py [--sizes 256 512 1024] [--embedded] [--actions NAME ...] [--rounds N]
-           [--steps N] [--device cpu] [--parts] [--thread] [--drag-s S] [--accuracy SEEDS] [--profile ACTION]
-           [--folder DIR] [--json OUT] [--markdown]
+           [--steps N] [--device cpu] [--native] [--parts] [--thread] [--drag-s S] [--accuracy SEEDS]
+           [--profile ACTION] [--folder DIR] [--json OUT] [--markdown]
     python tests/benchmarks/preview.py --markdown --json OUT --show
 
 Networks are config-f with random weights, and the models that come with Graft. An action is a drag: one settled
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ from preview_yardstick import Yardstick, open_yardsticks  # noqa: E402
 from engine.backend import open_pipeline  # noqa: E402
 from engine.latents import LatentStore  # noqa: E402
 from engine.library import Library  # noqa: E402
+from engine.native.kernels import SWITCH_VARIABLE  # noqa: E402
 from engine.pipeline import Pipeline  # noqa: E402
 from engine.preview.arithmetic import choose_arithmetic  # noqa: E402
 
@@ -61,6 +63,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="of every drag in every round")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--native", action=argparse.BooleanOptionalAction, default=False, help="compiled kernels")
     parser.add_argument("--parts", action="store_true", help="also conversion, blending, memory")
     parser.add_argument("--thread", action="store_true", help="also events to frames through the engine thread")
     parser.add_argument("--drag-s", type=float, default=2.0, help="how long such a drag lasts")
@@ -79,6 +82,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     options = parsed()
+    os.environ[SWITCH_VARIABLE] = "1" if options.native else "0"
     report = read_report(options.json) if options.show else run(options)
     if options.json is not None and not options.show:
         older = read_report(options.json) if options.json.is_file() else None
@@ -94,7 +98,10 @@ def main() -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what `options` asks for; the report as plain JSON values."""
     choice = choose_device(options.device)
-    arithmetic = str(choose_arithmetic(choice.name).full).removeprefix("torch.")
+    chosen = choose_arithmetic(choice.name)
+    arithmetic = str(chosen.full).removeprefix("torch.") + (" with kernels" if chosen.kernels is not None else "")
+    if options.native and chosen.kernels is None:
+        sys.exit("There are no compiled kernels: python main.py kernels build")
     networks = {}
     with _subjects(options) as subjects:
         for make in subjects:

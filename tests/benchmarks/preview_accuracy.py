@@ -12,7 +12,9 @@ from preview_actions import OTHER_SEED, base_state
 from preview_networks import Subject
 from torch import Tensor
 
+from engine.exit_colours import ExitColourShelf
 from engine.pipeline import Pipeline
+from engine.preview.exit_colour import ExitCorrection
 from engine.state import (
     EditState,
     MixSource,
@@ -53,9 +55,15 @@ def blends(subject: Subject) -> dict[str, EditState]:
 
 
 def accuracy(pipeline: Pipeline, subject: Subject, seeds: int, names: Sequence[str] = ()) -> dict[str, object]:
-    """PSNR of settled previews against `Pipeline.render`, and of early exits against its box-filtered picture."""
+    """PSNR of settled previews against `Pipeline.render`, and of early exits against its box-filtered picture.
+
+    Exits are taken as the network leaves them, and in the colours that are measured for a model once: those of the
+    models that ship. What a settled picture nearby adds to them during a drag is not in it.
+    """
     settled: dict[str, list[float]] = {}
     exits: dict[int, list[float]] = {}
+    corrected: dict[int, list[float]] = {}
+    correction = ExitCorrection(ExitColourShelf(None))
     for name, state in blends(subject).items():
         if names and name not in names:
             continue
@@ -65,13 +73,17 @@ def accuracy(pipeline: Pipeline, subject: Subject, seeds: int, names: Sequence[s
             shots = _shots(pipeline, here)
             settled.setdefault(name, []).append(psnr(shots.pop(subject.resolution), exact))
             for px, shot in shots.items():
-                exits.setdefault(px, []).append(psnr(shot, F.avg_pool2d(exact, subject.resolution // px)))
+                wanted = F.avg_pool2d(exact, subject.resolution // px)
+                exits.setdefault(px, []).append(psnr(shot, wanted))
+                coloured = correction.corrected(View.BLEND, pipeline.resolve(here), shot)
+                corrected.setdefault(px, []).append(psnr(coloured, wanted))
     everything = [value for values in settled.values() for value in values]
     return {
         "seeds": seeds,
         "settled_db": _median_and_worst(everything),
         "settled_by_blend_db": {name: _median_and_worst(values) for name, values in settled.items()},
         "exits_db": {str(px): _median_and_worst(values) for px, values in exits.items()},
+        "corrected_exits_db": {str(px): _median_and_worst(values) for px, values in corrected.items()},
     }
 
 

@@ -11,7 +11,9 @@ from statistics import median
 from preview_networks import Subject
 
 from engine.backend import screen_pixels
-from engine.pipeline import Pipeline
+from engine.exit_colours import ExitColourShelf
+from engine.pipeline import Pipeline, Synthesis
+from engine.preview.exit_colour import ExitCorrection
 from engine.shares import layer_position
 from engine.state import (
     Blend,
@@ -153,8 +155,14 @@ def block_medians(climbs: Sequence[Climb]) -> dict[str, float]:
     return {str(edge): ms(median(climb.blocks[edge] for climb in climbs if edge in climb.blocks)) for edge in edges}
 
 
-def climb(pipeline: Pipeline, state: EditState, synchronize: Callable[[], None]) -> Climb:
-    """Draw `state` as the engine thread does, with a picture for the screen at every mark and at the end."""
+def climb(
+    pipeline: Pipeline, state: EditState, synchronize: Callable[[], None], exits: ExitCorrection | None = None
+) -> Climb:
+    """Draw `state` as the engine thread does, with a picture for the screen at every mark and at the end.
+
+    Args:
+        exits: Corrects the colours of pictures on the way.
+    """
     began = time.perf_counter()
     edit = pipeline.resolve_view(state, View.BLEND)
     synthesis = pipeline.start(edit)
@@ -168,10 +176,8 @@ def climb(pipeline: Pipeline, state: EditState, synchronize: Callable[[], None])
     while True:
         due = [px for px in wanted if px not in marks and synthesis.size_px >= px]
         if (due or synthesis.done) and synthesis.size_px > shown_px:
-            pixels = screen_pixels(synthesis)
             shown_px = synthesis.size_px
-            if synthesis.done:
-                synthesis.keep_picture(pixels)
+            _show(synthesis, exits)
         marks.update(dict.fromkeys(due, time.perf_counter() - began))
         if synthesis.done:
             return Climb(marks, time.perf_counter() - began, blocks)
@@ -179,6 +185,19 @@ def climb(pipeline: Pipeline, state: EditState, synchronize: Callable[[], None])
         synthesis.step()
         synchronize()
         blocks[4 << (synthesis.index - 1)] = time.perf_counter() - started
+
+
+def _show(synthesis: Synthesis, exits: ExitCorrection | None) -> None:
+    """What `engine.backend.SynthesisPass` does with a picture."""
+    if synthesis.done:
+        pixels = screen_pixels(synthesis)
+        synthesis.keep_picture(pixels)
+        if exits is not None:
+            exits.settle(View.BLEND, synthesis.edit, pixels, synthesis.exits)
+        return
+    image = synthesis.image
+    assert image is not None, "pictures are shown where there is one"
+    synthesis.screen.to_bgrx(image if exits is None else exits.corrected(View.BLEND, synthesis.edit, image))
 
 
 class Drags:
@@ -193,6 +212,7 @@ class Drags:
         self._pipeline = pipeline
         self._subject = subject
         self._synchronize = synchronize
+        self._exits = ExitCorrection(ExitColourShelf(None))
         self._actions = actions(subject)
         self._places = {name: action.places() for name, action in self._actions.items()}
         self._seeds = count(SEED + 1)
@@ -227,7 +247,7 @@ class Drags:
         cached.rounds.append([self._climb(with_swap_resolution(state, stop)) for stop in reversed(kept[:-1])])
 
     def _climb(self, state: EditState) -> Climb:
-        return climb(self._pipeline, state, self._synchronize)
+        return climb(self._pipeline, state, self._synchronize, self._exits)
 
 
 def settled_state(subject: Subject) -> EditState:

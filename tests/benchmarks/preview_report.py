@@ -164,10 +164,13 @@ def _notes(network: dict[str, Any]) -> list[str]:
     notes = []
     if (found := network.get("accuracy")) is not None:
         settled = found["settled_db"]
-        exits = ", ".join(f"{px} px {db['median']} / {db['worst']}" for px, db in found["exits_db"].items())
+        exits = ", ".join(
+            f"{px} px {db['median']}, corrected {found['corrected_exits_db'][px]['median']}"
+            for px, db in found["exits_db"].items()
+        )
         notes.append(
             f"Preview against float32: median {settled['median']} dB, worst {settled['worst']}; "
-            f"early exits against the finished picture (median / worst): {exits}."
+            f"early exits against the finished picture: {exits}."
         )
     if (found := network.get("parts")) is not None:
         notes.append(
