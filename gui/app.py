@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from gui.training.flow import TrainingFlow
 
 STOP_S = 5.0
-PAINTED_BY_MS = 300
+PAINTED_BY_MS = 1000
 """After so long it goes on without a painted window: one that opens minimised is not painted."""
 
 LATER_MS = 300

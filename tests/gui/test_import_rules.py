@@ -24,3 +24,17 @@ def test_that_the_whole_window_can_be_imported_without_torch() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "done"
+
+
+# What is opened later, or is used by the engine only, is imported then: it would delay the first paint.
+LATER = (
+    "gui.align_view", "gui.export_dialog", "gui.help_dialogs", "gui.measuring", "gui.training",
+    "cv2", "importlib.metadata", "PIL", "psutil", "torch", "typer",
+)
+
+
+def test_that_the_first_paint_waits_for_no_other_imports() -> None:
+    program = f"import sys, gui.app; print([name for name in {LATER} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
