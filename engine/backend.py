@@ -106,7 +106,7 @@ class TorchBackend:
         return self._limit.halve()
 
     def foresee(self, request: RenderRequest) -> Generator[None, None, None]:
-        """Finish the pictures of the likeliest next states, as long as time and room last.
+        """Finish the pictures of the likeliest next states, as long as time and room last; then measure colours.
 
         What the present state is made of stays where it is. Of the pictures drawn ahead only their pixels are kept,
         and those stages that several of them begin with.
@@ -116,11 +116,12 @@ class TorchBackend:
         if self._limit.px is not None:
             return  # memory is short
         pipeline = self._pipeline
-        yield from self._calibrate(request.state)
         try:
             yield from self._timed(self._draw_ahead(request))
         finally:
             pipeline.cache.pinned = pipeline.pictures.pinned = frozenset()
+        # Last: of a large model it takes many seconds, once, and may be left and taken up again.
+        yield from self._calibrate(request.state)
 
     def _calibrate(self, state: EditState) -> Generator[None, None, None]:
         """Measure what early exits of these models lack in colour. Once per model; may be left at any step."""
