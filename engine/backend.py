@@ -106,7 +106,7 @@ class TorchBackend:
         return self._limit.halve()
 
     def foresee(self, request: RenderRequest) -> Generator[None, None, None]:
-        """Finish the pictures of the likeliest next states, as long as time and room last; then measure colours.
+        """Finish the pictures of the likeliest next states, then measure colours, as long as time and room last.
 
         What the present state is made of stays where it is. Of the pictures drawn ahead only their pixels are kept,
         and those stages that several of them begin with.
@@ -120,8 +120,8 @@ class TorchBackend:
             yield from self._timed(self._draw_ahead(request))
         finally:
             pipeline.cache.pinned = pipeline.pictures.pinned = frozenset()
-        # Last: of a large model it takes many seconds, once, and may be left and taken up again.
-        yield from self._calibrate(request.state)
+        # Last: of a large model it takes many seconds, once; what this rest has no time for, the next one goes on with.
+        yield from self._timed(self._calibrate(request.state))
 
     def _calibrate(self, state: EditState) -> Generator[None, None, None]:
         """Measure what early exits of these models lack in colour. Once per model; may be left at any step."""
