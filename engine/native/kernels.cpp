@@ -148,15 +148,21 @@ Tensor up_conv3x3(
   check_features(x);
   check_packed(packed);
   const int64_t depth = packed.size(2) * packed.size(4), height = 2 * x.size(2), width = 2 * x.size(3);
+  const int64_t taps = packed.size(1), columns = taps == 16 ? 1 : 9;
   TORCH_CHECK(
-      packed.size(1) == 1 && packed.size(3) % (9 * LANES) == 0 && depth % LANES == 0,
+      (taps == 16 || taps == 1) && packed.size(3) % (columns * LANES) == 0 && depth % LANES == 0,
       "not the packed weight of an upsampling convolution");
   const Layer layer(
-      x, depth, packed.size(0) * packed.size(3) / 9, styles, scale, bias, height * width, noise, strengths, slope,
+      x, depth, packed.size(0) * packed.size(3) / columns, styles, scale, bias, height * width, noise, strengths, slope,
       clamp);
   Tensor y = new_features(scale.numel(), height, width);
   const Output out{y.data_ptr<BFloat16>(), scale.numel()};
-  with_packed(packed, [&](const auto& w) { up_conv(layer.x, w, layer.ending, out); });
+  with_packed(packed, [&](const auto& w) {
+    if (taps == 16)
+      up_conv_winograd(layer.x, w, layer.ending, out);
+    else
+      up_conv_direct(layer.x, w, layer.ending, out);
+  });
   return y;
 }
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.native.binary import find_binary
-from engine.native.packing import pack_direct, pack_up, pack_winograd
+from engine.native.packing import pack_direct, pack_up_direct, pack_up_winograd, pack_winograd
 from engine.places import Places, user_places
 
 SWITCH_VARIABLE = "GRAFT_NATIVE"
@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 class Kernels:
     """Attributes:
     operand_dtype: What products multiply: bfloat16 where the processor has instructions for it, otherwise float32.
-    winograd: Whether plain convolutions go by F(2x2, 3x3). Not with matrix tiles (AMX), which are faster than it.
+    winograd: Whether convolutions take fewer multiplications for more additions. Not with matrix tiles (AMX), beside
+        which additions are dear.
     """
 
     operand_dtype: torch.dtype
@@ -42,7 +43,8 @@ class Kernels:
 
     def pack_up_conv(self, weight: Tensor) -> Tensor:
         """``[O, I, 3, 3]`` float32 to what `up_conv3x3` takes: linear in `weight`."""
-        return pack_up(weight, self.operand_dtype)
+        pack = pack_up_winograd if self.winograd else pack_up_direct
+        return pack(weight, self.operand_dtype)
 
     def conv3x3(
         self,

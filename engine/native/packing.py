@@ -8,6 +8,8 @@ zeros.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +17,7 @@ from torch import Tensor
 _DEPTH_MULTIPLE = 32
 _UP_CHANNELS = 32
 _WINOGRAD_G = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
+_UP_FORMS = ((0.0, 0.0, 1.0), (1.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
 def pack_direct(weight: Tensor, dtype: torch.dtype) -> Tensor:
@@ -29,13 +32,15 @@ def pack_winograd(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
     Source: Lavin & Gray 2015, arXiv:1509.09308, section 4.1.
     """
-    padded = _padded_inputs(weight)
-    outputs, inputs = padded.shape[:2]
-    g = weight.new_tensor(_WINOGRAD_G)
-    return _panels(torch.einsum("ay,bx,oiyx->abio", g, g, padded).reshape(16, inputs, outputs), dtype)
+    return _sixteen_taps(weight, _WINOGRAD_G, dtype)
 
 
-def pack_up(weight: Tensor, dtype: torch.dtype) -> Tensor:
+def pack_up_winograd(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """``[O, I, 3, 3]`` to the sixteen taps of the doubling convolution; see up_conv3x3.h. Holds the factor 1/16."""
+    return _sixteen_taps(weight / 16.0, _UP_FORMS, dtype)
+
+
+def pack_up_direct(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """``[O, I, 3, 3]`` to one tap with nine columns per channel; holds the factor 1/16 of the [1, 3, 3, 1] filter."""
     padded = _padded_inputs(weight) / 16.0
     channels = _UP_CHANNELS if weight.shape[0] > _UP_CHANNELS // 2 else _UP_CHANNELS // 2
@@ -43,6 +48,13 @@ def pack_up(weight: Tensor, dtype: torch.dtype) -> Tensor:
     outputs, inputs = padded.shape[:2]
     blocks = padded.reshape(outputs // channels, channels, inputs, 3, 3).permute(0, 2, 3, 4, 1)
     return _interleaved(blocks.reshape(outputs // channels, 1, inputs, 9 * channels), dtype)
+
+
+def _sixteen_taps(weight: Tensor, forms: Sequence[Sequence[float]], dtype: torch.dtype) -> Tensor:
+    padded = _padded_inputs(weight)
+    outputs, inputs = padded.shape[:2]
+    g = weight.new_tensor(forms)
+    return _panels(torch.einsum("ay,bx,oiyx->abio", g, g, padded).reshape(16, inputs, outputs), dtype)
 
 
 def _padded_inputs(weight: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from engine.native import build as building
 from engine.native.binary import binary_name, find_binary, kernels_folder
 from engine.native.build import build_kernels, kernel_status, remove_kernels
 from engine.native.kernels import Kernels, load_kernels
-from engine.native.packing import pack_direct, pack_up, pack_winograd
+from engine.native.packing import pack_direct, pack_up_direct, pack_up_winograd, pack_winograd
 from engine.nets.fir import upsample2x
 from engine.nets.modulated_conv import upsampling_conv2d
 from engine.places import Places
@@ -138,9 +138,11 @@ def test_that_an_upsampling_convolution_agrees_with_torch(
         upsampling_conv2d(x.float() * styles.view(1, -1, 1, 1), weight, FILTER), scale, bias, noise, strengths, clamp
     )
     added = (noise, strengths) if maps else (None, None)
-    y = kernels.up_conv3x3(x, pack_up(weight, dtype), styles, scale, bias, *added, clamp=clamp)
-    assert y.is_contiguous(memory_format=torch.channels_last)
-    assert error(y, true) < BFLOAT16_ERROR
+    for pack in (pack_up_direct, pack_up_winograd):
+        y = kernels.up_conv3x3(x, pack(weight, dtype), styles, scale, bias, *added, clamp=clamp)
+        assert y.dtype == torch.bfloat16
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert error(y, true) < BFLOAT16_ERROR
 
 
 def test_that_the_kernels_pick_of_packing_is_one_they_take(kernels: Kernels) -> None:
@@ -190,7 +192,7 @@ def test_that_results_do_not_depend_on_the_number_of_threads(kernels: Kernels) -
     assert all(torch.equal(mine, first) for pair in results for mine, first in zip(pair, results[0], strict=True))
 
 
-@pytest.mark.parametrize("pack", [pack_direct, pack_winograd, pack_up])
+@pytest.mark.parametrize("pack", [pack_direct, pack_winograd, pack_up_direct, pack_up_winograd])
 def test_that_packing_is_linear(pack: object) -> None:
     assert callable(pack)
     a, b = conv_weight(40, 24), conv_weight(40, 24)
@@ -208,7 +210,7 @@ def test_that_arguments_that_do_not_fit_are_refused(kernels: Kernels) -> None:
         (x.contiguous(), packed, None, ones, zeros),
         (features(64, 8, 8), packed, None, ones, zeros),
         (x, packed[..., :1], None, ones, zeros),
-        (x, kernels.pack_up_conv(conv_weight(32, 32)), None, ones, zeros),
+        (x, pack_up_direct(conv_weight(32, 32), kernels.operand_dtype), None, ones, zeros),
         (x, packed, ones[:16], ones, zeros),
         (x, packed, None, torch.ones(33), torch.zeros(33)),
         (x, packed, None, ones, zeros[:16]),
