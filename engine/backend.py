@@ -120,7 +120,7 @@ class TorchBackend:
             yield from self._timed(self._draw_ahead(request))
         finally:
             pipeline.cache.pinned = pipeline.pictures.pinned = frozenset()
-        # Last: of a large model it takes many seconds, once; what this rest has no time for, the next one goes on with.
+        # Last: of a large model it takes many seconds, once; the next rest goes on where this one ends.
         yield from self._timed(self._calibrate(request.state))
 
     def _calibrate(self, state: EditState) -> Generator[None, None, None]:
