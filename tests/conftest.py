@@ -14,6 +14,8 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # As the program itself does: threads that spin while they wait make a busy machine several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Whatever this user has compiled for this machine: tests of the kernels build their own.
+os.environ.setdefault("GRAFT_NATIVE", "0")
 
 THREAD_GRACE_S = 5.0
 """How long a thread that a test has stopped may take to go."""
