@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.native.kernels import Kernels
 from engine.preview.arithmetic import Arithmetic
+from engine.preview.onednn import convolve
 from engine.preview.packing import USUAL_TAPS, PackedAffine
 
 _DEMODULATION_FLOOR = 1e-8
@@ -30,6 +31,7 @@ class ConvWeights:
 
     Attributes:
         energy: ``[O, I]``, float32: the squares of the weight, summed over its taps.
+        prepared: Stands in for `weight`, where one network's is used as it is.
     """
 
     resolution: int
@@ -41,6 +43,8 @@ class ConvWeights:
     gain: float
     slope: float
     clamp: float | None
+    scales_features: bool
+    prepared: Tensor | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,10 +94,12 @@ def modulated_conv(
         layer = kernels.up_conv3x3 if weights.upsamples else kernels.conv3x3
         maps, strength = (None, None) if noise is None else (noise.columns[None], noise.strength)
         return layer(x, weights.weight, styles, scale, weights.bias, maps, strength, weights.slope, weights.clamp)
-    convolve = _upsampling if weights.upsamples else _same_size
     bias = None if noise is not None else weights.bias
-    small_side = x.shape[1] * x.shape[2] * x.shape[3] <= weights.weight.numel()
-    y = convolve(x, weights.weight, styles, scale, bias, on_features=arithmetic.modulates_activations and small_side)
+    y = (
+        _upsampled(x, weights, styles, scale, bias)
+        if weights.upsamples
+        else _same_size(x, weights, styles, scale, bias)
+    )
     if noise is not None:
         _add_noise_and_bias(y, noise, weights.bias)
     if weights.slope != 1.0:
@@ -101,31 +107,33 @@ def modulated_conv(
     return y if weights.clamp is None else y.clamp_(-weights.clamp, weights.clamp)
 
 
-def _same_size(
-    x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor, bias: Tensor | None, *, on_features: bool
-) -> Tensor:
-    if not on_features:
-        factors = (scale[:, None] * styles).to(weight.dtype)[:, :, None, None]
-        return F.conv2d(x, weight * factors, _cast(bias, x), padding=1)
-    y = F.conv2d(x * _per_channel(styles, x), weight, padding=1)
-    return (
-        y.mul_(_per_channel(scale, x)) if bias is None else y.mul_(_per_channel(scale, x)).add_(_per_channel(bias, x))
-    )
+def _same_size(x: Tensor, weights: ConvWeights, styles: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    if not weights.scales_features:
+        factors = (scale[:, None] * styles).to(x.dtype)[:, :, None, None]
+        return F.conv2d(x, weights.weight * factors, _cast(bias, x), padding=1)
+    y = _convolved(x * _per_channel(styles, x), weights).mul_(_per_channel(scale, x))
+    return y if bias is None else y.add_(_per_channel(bias, x))
 
 
-def _upsampling(
-    x: Tensor, weight: Tensor, styles: Tensor, scale: Tensor, bias: Tensor | None, *, on_features: bool
-) -> Tensor:
+def _upsampled(x: Tensor, weights: ConvWeights, styles: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
     """The kernel on the zero-inserted grid, then the filter, whose taps per channel can carry the scale."""
-    channels = weight.shape[1]
+    channels = weights.weight.shape[1]
     taps = _filter_taps(channels, x.dtype, x.device)
-    if on_features:
-        y = F.conv_transpose2d(x * _per_channel(styles, x), weight, stride=2)
+    if weights.scales_features:
+        y = _convolved(x * _per_channel(styles, x), weights)
         taps = taps * scale.to(x.dtype)[:, None, None, None]
     else:
-        factors = (styles[:, None] * scale).to(weight.dtype)[:, :, None, None]
-        y = F.conv_transpose2d(x, weight * factors, stride=2)
+        factors = (styles[:, None] * scale).to(x.dtype)[:, :, None, None]
+        y = F.conv_transpose2d(x, weights.weight * factors, stride=2)
     return F.conv2d(y, taps, _cast(bias, x), padding=1, groups=channels)
+
+
+def _convolved(x: Tensor, weights: ConvWeights) -> Tensor:
+    if weights.prepared is not None:
+        return convolve(x, weights.prepared, upsamples=weights.upsamples)
+    if weights.upsamples:
+        return F.conv_transpose2d(x, weights.weight, stride=2)
+    return F.conv2d(x, weights.weight, padding=1)
 
 
 def _add_noise_and_bias(y: Tensor, noise: LayerNoise, bias: Tensor) -> None:

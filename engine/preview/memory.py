@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+
 from engine.network import Network
 from engine.preview.arithmetic import Arithmetic
-from engine.preview.packing import can_pack
+from engine.preview.packing import can_pack, scales_features
 
 NOISE_COPIES = 7
 """Of a layer's noise map: packed, with ones beside it for this network, a mixture and two other maps."""
@@ -13,7 +15,7 @@ NOISE_COPIES = 7
 def preview_bytes(network: Network, arithmetic: Arithmetic) -> int:
     """What previews of a network hold beside its own weights, at most.
 
-    That is everything in packed form, and as much again for the network's part in a mixture.
+    That is everything in packed form, as much again for the network's part in a mixture, and as oneDNN takes it.
     """
     if not can_pack(network.config.synthesis):
         return 0
@@ -30,7 +32,10 @@ def preview_bytes(network: Network, arithmetic: Arithmetic) -> int:
             total += NOISE_COPIES * tensor.numel() * dtypes[block].itemsize
         elif tensor.ndim == 4 and tensor.shape[-1] == 3:
             energy_bytes = 4 * tensor.numel() // 9
-            total += 2 * (tensor.numel() * dtypes[block].itemsize + energy_bytes)
+            is_sorted = dtypes[block] is torch.bfloat16 and scales_features(
+                tensor, int(block[1:]), ".conv0." in name, arithmetic
+            )
+            total += (3 if is_sorted else 2) * tensor.numel() * dtypes[block].itemsize + 2 * energy_bytes
         else:
             total += 2 * tensor.nbytes
     return total

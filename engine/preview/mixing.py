@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, islice
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -103,8 +103,8 @@ class MixedEnergy:
         out = self._storage
         if out is None:
             out = torch.empty_like(self._product(0, 0))
-        out.zero_()
-        for i, j in combinations_with_replacement(range(len(shares)), 2):
+        torch.mul(self._product(0, 0), shares[0] ** 2, out=out)
+        for i, j in islice(combinations_with_replacement(range(len(shares)), 2), 1, None):
             if factor := shares[i] * shares[j] * (1.0 if i == j else 2.0):
                 out.add_(self._product(i, j), alpha=factor)
         return out
@@ -136,7 +136,7 @@ class MixedConv:
 
     def weights(self, shares: ConvShares) -> ConvWeights:
         """The mixture, until the next call. Clamps are not mixed: they are those of the greatest share."""
-        first = self._convs[0]
+        first, only = self._convs[0], only_one(shares.weight)
         return ConvWeights(
             first.resolution,
             first.upsamples,
@@ -147,6 +147,8 @@ class MixedConv:
             first.gain,
             first.slope,
             self._convs[greatest(shares.weight)].clamp,
+            first.scales_features,
+            None if only is None else self._convs[only].prepared,
         )
 
     def noise(self, source: NoiseInput, shares: MixShares) -> LayerNoise | None:

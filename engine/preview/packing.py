@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
@@ -14,6 +15,7 @@ from engine.nets.stylegan2 import SynthesisBlock, SynthesisLayer, ToRGBLayer
 from engine.network import Network
 from engine.network_config import BlockConfig, ConvConfig, SynthesisConfig
 from engine.preview.arithmetic import Arithmetic
+from engine.preview.onednn import can_prepare, prepared
 
 USUAL_TAPS = (0.125, 0.375, 0.375, 0.125)
 """The filter that all published networks were trained with."""
@@ -30,7 +32,7 @@ class PackedAffine:
     bias: Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PackedConv:
     """A modulated 3x3 convolution.
 
@@ -44,6 +46,7 @@ class PackedConv:
         gain: The activation's.
         slope: Of the activation below zero.
         clamp: Largest magnitude of the output, None for none.
+        scales_features: Styles multiply the features, which are the smaller operand, and not the weight.
     """
 
     name: str
@@ -58,6 +61,16 @@ class PackedConv:
     gain: float
     slope: float
     clamp: float | None
+    scales_features: bool
+
+    @cached_property
+    def prepared(self) -> Tensor | None:
+        """The weight as `engine.preview.onednn` takes it, where that pays: where it is not multiplied every time."""
+        if not self.scales_features or not can_prepare(self.weight):
+            return None
+        return prepared(
+            self.weight, self.resolution // 2 if self.upsamples else self.resolution, upsamples=self.upsamples
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +173,15 @@ def _pack_conv(layer: SynthesisLayer, dtype: torch.dtype, arithmetic: Arithmetic
         layer.act_gain,
         SLOPES[layer.activation],
         layer.conv_clamp,
+        scales_features(weight, layer.resolution, layer.upsamples, arithmetic),
     )
+
+
+def scales_features(weight: Tensor, resolution: int, upsamples: bool, arithmetic: Arithmetic) -> bool:
+    """Whether styles are to multiply a layer's features: where these are fewer than its weight ``[O, I, 3, 3]``."""
+    size = resolution // 2 if upsamples else resolution
+    features = weight.shape[1] * size**2
+    return arithmetic.modulates_activations and arithmetic.kernels is None and features <= weight.numel()
 
 
 def _pack_torgb(layer: ToRGBLayer) -> PackedToRGB:

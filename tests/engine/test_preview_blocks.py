@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_networks import latents, random_network, random_tensors, relative_error, small_config
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from engine.network_config import NetworkConfig
 from engine.preview.arithmetic import Arithmetic, choose_arithmetic
 from engine.preview.blocks import PreviewBlocks
 from engine.preview.mixing import BlockShares, ConvShares, MixedTensor, MixShares
+from engine.preview.onednn import can_prepare, convolve, prepared
 from engine.preview.packing import PackedNetwork, Packs, can_pack
 
 CHANNELS = (20, 18, 16, 12, 8)
@@ -229,3 +231,24 @@ def test_that_the_cpu_computes_in_one_dtype_throughout() -> None:
     assert chosen.full == chosen.half
     assert chosen.full in (torch.float32, torch.bfloat16)
     assert chosen.channels_last
+
+
+@pytest.mark.parametrize("upsamples", [False, True])
+def test_that_prepared_weights_convolve_as_plain_ones(upsamples: bool) -> None:
+    x = torch.randn(1, 24, 6, 6).bfloat16().contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(24, 24, 3, 3).bfloat16()
+    assert can_prepare(weight)
+    assert not can_prepare(weight.float())
+    plain = F.conv_transpose2d(x, weight, stride=2) if upsamples else F.conv2d(x, weight, padding=1)
+    found = convolve(x, prepared(weight, 6, upsamples=upsamples), upsamples=upsamples)
+    assert relative_error(found.float(), plain.float()) < 1e-2
+
+
+def test_that_one_networks_weights_are_prepared_where_features_are_few(network: Network, partner: Network) -> None:
+    low, high = (PackedNetwork(network, BRAIN).block(index).conv1 for index in (0, 4))
+    assert low.prepared is not None
+    assert high.prepared is None, "its weight is multiplied by the styles every time"
+    ws = latents(network, 1)
+    alone = drawn(blocks_of([network], BRAIN), network, ws)
+    mixed = drawn(blocks_of([network, partner], BRAIN), network, ws, (1.0 - 1e-9, 1e-9))  # mixtures are not prepared
+    assert relative_error(alone, mixed) < 2e-2
