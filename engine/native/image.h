@@ -19,17 +19,18 @@ inline void add_doubled_row(const float* plane, int64_t height, int64_t width, i
   }
 }
 
-// Lane i: the sum over channels of pixel i times weight; `count` pixels, weight padded with zeros.
+// Lane i: the sum over channels of pixel i times weight (padded with zeros). Of a WHOLE group all sixteen pixels are there
+// and the channels fill vectors; otherwise the last pixel stands for those missing.
+template <bool WHOLE>
 GRAFT_INLINE Vec weighted_sums(const BFloat16* pixels, int64_t count, int64_t channels, const float* weight) {
   Vec products[LANES];
   for (int64_t i = 0; i < LANES; i++) products[i] = fill(0);
   for (int64_t c = 0; c < channels; c += LANES) {
     const Vec w = load(weight + c);
-    const BFloat16* p = pixels + c;
-    if (count == LANES && c + LANES <= channels)
-      for (int64_t i = 0; i < LANES; i++) products[i] = fma(load(p + i * channels), w, products[i]);
-    else
-      for (int64_t i = 0; i < count; i++) products[i] = fma(load_upto(p + i * channels, channels - c), w, products[i]);
+    for (int64_t i = 0; i < LANES; i++) {
+      const BFloat16* p = pixels + (WHOLE ? i : std::min(i, count - 1)) * channels + c;
+      products[i] = fma(WHOLE ? load(p) : load_upto(p, channels - c), w, products[i]);
+    }
   }
   return lane_sums(products);
 }
@@ -39,6 +40,7 @@ inline void to_image(
     const Features& x, const float* weight, const float* bias, float clamp, const float* below, float* img) {
   constexpr int64_t ROWS = 2;
   const int64_t depth = round_up(x.channels, LANES), area = x.height * x.width;
+  const bool whole = depth == x.channels;
   run_tasks(ceil_div(x.height, ROWS), [&](int64_t task) {
     Scratch& scratch = Scratch::of_this_thread();
     scratch.reset(Scratch::bytes_for<float>(x.width + 2));
@@ -47,10 +49,14 @@ inline void to_image(
       for (int64_t first = 0; first < x.width; first += LANES) {
         const int64_t count = std::min(LANES, x.width - first);
         const BFloat16* pixels = x.data + (row * x.width + first) * x.channels;
+        for (int64_t ahead = 0; ahead < LANES * x.channels; ahead += 64 / sizeof(BFloat16))
+          GRAFT_PREFETCH(pixels + 2 * LANES * x.channels + ahead);
         for (int64_t k = 0; k < 3; k++) {
-          const Vec sums = weighted_sums(pixels, count, x.channels, weight + k * depth) + fill(bias[k]);
+          const float* w = weight + k * depth;
+          const Vec sums = whole && count == LANES ? weighted_sums<true>(pixels, count, x.channels, w)
+                                                   : weighted_sums<false>(pixels, count, x.channels, w);
           float values[LANES];
-          store(values, lower(fill(clamp), higher(fill(-clamp), sums)));
+          store(values, lower(fill(clamp), higher(fill(-clamp), sums + fill(bias[k]))));
           std::copy(values, values + count, img + k * area + row * x.width + first);
         }
       }
