@@ -52,8 +52,10 @@ def test_that_idle_threads_do_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.device import prepare_process
 
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     prepare_process()
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    assert int(os.environ["GOMP_SPINCOUNT"]) > 0
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     prepare_process()
     assert os.environ["OMP_WAIT_POLICY"] == "active"
