@@ -86,6 +86,7 @@ class TorchBackend:
         self.device = choice.name
         self._pipeline = open_pipeline(library, store, choice)
         self.dtype = str(self._pipeline.arithmetic.full).removeprefix("torch.")
+        self.kernels = self._pipeline.arithmetic.kernels is not None
         self._handlers = JobHandlers(self._pipeline, library, choice)
         self._limit = SizeLimit()
         self._exits = ExitCorrection(exit_colours or ExitColourShelf(None))

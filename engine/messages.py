@@ -91,11 +91,16 @@ class RenderFailed:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The engine thread has imported what it needs."""
+    """The engine thread has imported what it needs.
+
+    Attributes:
+        kernels: Whether previews are drawn by kernels that were compiled for this machine.
+    """
 
     device: str
     dtype: str
     elapsed_s: float
+    kernels: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,6 +94,11 @@ class Backend(Protocol):
     @property
     def dtype(self) -> str: ...
 
+    @property
+    def kernels(self) -> bool:
+        """Whether previews are drawn by kernels that were compiled for this machine."""
+        ...
+
     def passes(self, request: RenderRequest) -> Sequence[RenderPass]:
         """One per view, in the request's order."""
         ...
@@ -201,8 +206,9 @@ class EngineThread:
         started = time.perf_counter()
         error: EngineError | None = None
         try:
-            self._backend = self._build()
-            self._publish(EngineReady(self._backend.device, self._backend.dtype, time.perf_counter() - started))
+            self._backend = backend = self._build()
+            elapsed_s = time.perf_counter() - started
+            self._publish(EngineReady(backend.device, backend.dtype, elapsed_s, backend.kernels))
             self._serve()
         except BaseException as failure:  # noqa: BLE001 - whatever ends the thread, the window is told
             error = as_engine_error(failure, "running the engine")

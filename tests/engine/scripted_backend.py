@@ -118,6 +118,7 @@ class ScriptedBackend:
 
     device = "cpu"
     dtype = "float32"
+    kernels = False
 
     def __init__(self) -> None:
         self.preview_gate: Gate | None = None

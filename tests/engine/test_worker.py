@@ -381,9 +381,10 @@ def test_that_what_fails_ahead_of_a_request_is_nobody_s_business(error: Exceptio
 
 def test_that_the_engine_says_when_it_is_ready_and_when_it_has_stopped() -> None:
     backend = ScriptedBackend()
+    backend.kernels = True
     with running(backend) as (_engine, recorder):
         ready = recorder.wait(EngineReady)
-    assert (ready.device, ready.dtype) == ("cpu", "float32")
+    assert (ready.device, ready.dtype, ready.kernels) == ("cpu", "float32", True)
     assert [stopped.error for stopped in recorder.of(EngineStopped)] == [None]
     assert backend.closed
 
