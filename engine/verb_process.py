@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +19,37 @@ _COMPLAINT = "graft: "
 def graft_program() -> tuple[str, ...]:
     """What stands before a verb."""
     return sys.executable, str(MAIN)
+
+
+def spoken(line: str) -> str:
+    """What a line of stderr tells the user; empty if it is not meant for them."""
+    return printable(line.removeprefix(_COMPLAINT).strip(), 500) if line.startswith(_COMPLAINT) else ""
+
+
+def give_way(pid: int) -> None:
+    """Let other programs go before this process and what it will start. It may be gone already."""
+    if sys.platform == "win32":
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+
+
+def end_helpers(pid: int) -> bool:
+    """Kill everything that a process has started, and what that has started. False when there is nothing."""
+    import psutil
+
+    try:
+        helpers = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return False
+    for helper in helpers:
+        with contextlib.suppress(psutil.Error):
+            helper.kill()
+    return bool(helpers)
 
 
 def last_complaint(errors: str, who: str) -> str:

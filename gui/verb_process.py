@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
-from engine.verb_process import graft_program, last_complaint
+from engine.verb_process import end_helpers, give_way, graft_program, last_complaint, spoken
 
 MAX_ERROR_CHARS = 1 << 16
 KILL_MS = 3000
+CLEAR_AWAY_MS = 2000
+"""How long a verb whose helpers have been ended may take to clear away what they left."""
+
 NO_WORD = "It ended without a word. Graft's log may know more."
 
 
@@ -21,6 +24,7 @@ class VerbProcess(QObject):
     """
 
     said = Signal(str)
+    noted = Signal(str)  # what it is doing, in words
     done = Signal()
     failed = Signal(str)
     cancelled = Signal()
@@ -34,8 +38,15 @@ class VerbProcess(QObject):
         self.program = graft_program()
         self._who = who
         self._errors = ""
+        self._begun_line = ""
         self._is_cancelled = False
+        self._gives_way = False
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(CLEAR_AWAY_MS)
         self._process = QProcess(self)
+        self._patience.timeout.connect(self._process.kill)
+        self._process.started.connect(self._started)
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
         self._process.setProcessEnvironment(environment)
@@ -48,23 +59,42 @@ class VerbProcess(QObject):
     def is_at_work(self) -> bool:
         return self._process.state() is not QProcess.ProcessState.NotRunning
 
-    def start(self, arguments: Sequence[str]) -> None:
+    def start(self, arguments: Sequence[str], *, gives_way: bool = False) -> None:
+        """
+        Args:
+            gives_way: Everything else on this machine goes first, if the verb does not see to that itself.
+        """
         if self.is_at_work:
             return
-        self._errors, self._is_cancelled = "", False
+        self._errors, self._begun_line, self._is_cancelled = "", "", False
+        self._gives_way = gives_way
         self._process.start(self.program[0], [*self.program[1:], *arguments])
 
     def cancel(self) -> None:
-        if self.is_at_work:
-            self._is_cancelled = True
+        """End it, with all that it has started."""
+        if not self.is_at_work or self._is_cancelled:
+            return
+        self._is_cancelled = True
+        if self._end_helpers():
+            self._patience.start()
+        else:
             self._process.kill()
 
     def close(self) -> None:
         """End it now, silently."""
         self.blockSignals(True)
-        if self.is_at_work:
+        if self.is_at_work and not (self._end_helpers() and self._process.waitForFinished(CLEAR_AWAY_MS)):
             self._process.kill()
             self._process.waitForFinished(KILL_MS)
+
+    def _end_helpers(self) -> bool:
+        pid = self._process.processId()
+        return pid > 0 and end_helpers(pid)
+
+    @Slot()
+    def _started(self) -> None:
+        if self._gives_way:
+            give_way(self._process.processId())
 
     @Slot()
     def _read_lines(self) -> None:
@@ -73,11 +103,16 @@ class VerbProcess(QObject):
 
     @Slot()
     def _read_errors(self) -> None:
-        told = self._errors + _text(self._process.readAllStandardError().data())
-        self._errors = told[-MAX_ERROR_CHARS:]
+        text = _text(self._process.readAllStandardError().data())
+        self._errors = (self._errors + text)[-MAX_ERROR_CHARS:]
+        *lines, self._begun_line = (self._begun_line + text).split("\n")
+        for line in lines:
+            if note := spoken(line):
+                self.noted.emit(note)
 
     @Slot(int, QProcess.ExitStatus)
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        self._patience.stop()
         self._read_lines()
         self._read_errors()
         if self._is_cancelled:
