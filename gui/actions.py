@@ -64,6 +64,7 @@ _PLANS = {
     # Help
     "palette": _Plan("Find an action…", ("Ctrl+K",)),
     "keys": _Plan("All keys", ("?",)),
+    "faster_previews": _Plan("Faster previews…", (), "Compile the drawing of previews for this processor, once"),
     "about": _Plan("About Graft"),
 }
 

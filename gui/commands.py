@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from engine.errors import EngineError, MissingModelError
 from engine.library_records import LatentRecord
-from engine.messages import DrawLines, JobFinished, LinesDrawn, SaveBlend
+from engine.messages import DrawLines, EngineReady, JobFinished, LinesDrawn, SaveBlend
 from engine.places import resources_folder
 from engine.sample_portraits import sample_name, sample_photos
 from engine.session_file import SESSION_SUFFIX
@@ -83,6 +83,7 @@ class Commands(QObject):
         self._exporter = exporter
         self._messages = messages
         self._settings = settings
+        self._engine_ready: EngineReady | None = None
         self._connect_actions()
         self._connect_parts()
         self._fill_samples()
@@ -107,6 +108,7 @@ class Commands(QObject):
             "save_blend": self.save_blend, "open_portrait": self.open_portrait, "export": self.export,
             "save_lines": self.save_lines,
             "palette": self.show_palette, "keys": self.show_keys, "about": self.show_about,
+            "faster_previews": self.show_faster_previews,
         }
         for name, run in what.items():
             actions[name].triggered.connect(_without_arguments(run))
@@ -136,6 +138,7 @@ class Commands(QObject):
         self._viewer.failed.connect(self._show_failure)
         self._viewer.warnings_found.connect(self._messages.warn_all)
         self._bridge.engine_stopped.connect(self._offer_restart)
+        self._bridge.engine_ready.connect(self._keep_ready)
         self._session.history_changed.connect(self._refresh)
         self._session.state_changed.connect(self._refresh)
         self._session.document_changed.connect(self._refresh)
@@ -389,7 +392,22 @@ class Commands(QObject):
     def show_about(self) -> None:
         from gui.help_dialogs import About, version
 
-        self._show_dialog(About(resources_folder(), version(), self._window))
+        self._show_dialog(About(resources_folder(), version(), self._engine_ready, self._window))
+
+    @Slot()
+    def show_faster_previews(self) -> None:
+        from gui.faster_previews import FasterPreviews
+
+        for dialog in self._window.findChildren(FasterPreviews):
+            if dialog.isVisible():  # it may be building
+                dialog.raise_()
+                dialog.activateWindow()
+                return
+        self._show_dialog(FasterPreviews(self._window))
+
+    @Slot(object)
+    def _keep_ready(self, event: EngineReady) -> None:
+        self._engine_ready = event
 
     def _show_dialog(self, dialog: QDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.messages import EngineReady
 from gui.actions import Actions, key_rows
 from gui.theme import current_theme
 
@@ -104,7 +105,13 @@ class Palette(QDialog):
 class About(QDialog):
     """What Graft is, and whose work is in it."""
 
-    def __init__(self, resources: Path, version: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, resources: Path, version: str, ready: EngineReady | None = None, parent: QWidget | None = None
+    ) -> None:
+        """
+        Args:
+            ready: What the engine said of itself; None while it is still starting.
+        """
         super().__init__(parent)
         self.setWindowTitle("About Graft")
         heading = QLabel(f"<b style='font-size:18px'>Graft</b> {html.escape(version)}")
@@ -113,6 +120,8 @@ class About(QDialog):
             "Written with Qt for Python (LGPL-3.0), PyTorch, NumPy, Pillow, OpenCV and safetensors."
         )
         words.setWordWrap(True)
+        self.previews = QLabel(previews_text(ready))
+        self.previews.setProperty("role", "muted")
         self.attributions = QTextBrowser()
         self.attributions.setOpenExternalLinks(True)
         self.attributions.setMarkdown(attribution_text(resources))
@@ -120,9 +129,17 @@ class About(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(10)
-        for widget in (heading, words, self.attributions):
+        for widget in (heading, words, self.previews, self.attributions):
             layout.addWidget(widget)
         self.resize(*ABOUT_SIZE)
+
+
+def previews_text(ready: EngineReady | None) -> str:
+    """In what, on what and by what pictures are drawn on screen."""
+    if ready is None:
+        return "Previews: the engine is starting."
+    kernels = ", compiled kernels" if ready.kernels else ""
+    return f"Previews: {ready.dtype} on {ready.device}{kernels}"
 
 
 def version() -> str:

@@ -184,7 +184,7 @@ class MainWindow(QMainWindow):
             "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
             "&Portrait": ("open_portrait", self.samples_menu, None, "save_lines"),
             "E&xport": ("export", "copy"),
-            "&Help": ("palette", "keys", None, "about"),
+            "&Help": ("palette", "keys", None, "faster_previews", None, "about"),
         }
         for title, names in layout.items():
             menu = self.menuBar().addMenu(title)
