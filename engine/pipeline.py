@@ -67,7 +67,7 @@ class Pipeline:
         self.arithmetic = arithmetic or choose_arithmetic(models.device)
         self._packs = Packs(self.arithmetic)
         self.clock = BlockClock()
-        self.screen = ScreenCopy(models.device)
+        self.screen = ScreenCopy(models.device, self.arithmetic.kernels)
         self._pairs: dict[tuple[ModelRef, ModelRef | None], ModelPair] = {}
         models.extra_bytes = partial(preview_bytes, arithmetic=self.arithmetic)
         models.other_bytes = self._pair_bytes

@@ -145,9 +145,17 @@ def _run_child(workshop: Path, log_file: Path) -> None:
     command = [sys.executable, "-m", "engine.native.compile", str(workshop)]
     try:
         child = subprocess.run(
-            command, cwd=SOURCES.parents[1], env=_child_environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False, text=True,
-            errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            command,
+            cwd=SOURCES.parents[1],
+            env=_child_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+            text=True,
+            errors="replace",
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except subprocess.TimeoutExpired as expired:
         raise JobError(f"Compiling the kernels took more than {TIMEOUT_S} seconds.", _WAY_OUT) from expired

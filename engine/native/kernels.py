@@ -36,6 +36,10 @@ class Kernels:
     operand_dtype: torch.dtype
     winograd: bool
 
+    def packed_bytes(self, pairs: int) -> int:
+        """Size of a packed weight that connects so many pairs of channels, where these are whole blocks."""
+        return pairs * (16 if self.winograd else 9) * self.operand_dtype.itemsize
+
     def pack_conv(self, weight: Tensor) -> Tensor:
         """``[O, I, 3, 3]`` float32 to what `conv3x3` takes: linear in `weight`, so packed tensors may be blended."""
         pack = pack_winograd if self.winograd else pack_direct

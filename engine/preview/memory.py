@@ -35,7 +35,10 @@ def preview_bytes(network: Network, arithmetic: Arithmetic) -> int:
             is_sorted = dtypes[block] is torch.bfloat16 and scales_features(
                 tensor, int(block[1:]), ".conv0." in name, arithmetic
             )
-            total += (3 if is_sorted else 2) * tensor.numel() * dtypes[block].itemsize + 2 * energy_bytes
+            packed_bytes = tensor.numel() * dtypes[block].itemsize
+            if arithmetic.kernels is not None:
+                packed_bytes = arithmetic.kernels.packed_bytes(tensor.numel() // 9)
+            total += (3 if is_sorted else 2) * packed_bytes + 2 * energy_bytes
         else:
             total += 2 * tensor.nbytes
     return total

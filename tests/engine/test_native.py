@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from small_networks import latents, random_network, small_config
 from torch import Tensor
 
 from engine.errors import EngineError, JobError
@@ -25,7 +27,14 @@ from engine.native.kernels import Kernels, load_kernels
 from engine.native.packing import pack_direct, pack_up_direct, pack_up_winograd, pack_winograd
 from engine.nets.fir import upsample2x
 from engine.nets.modulated_conv import upsampling_conv2d
+from engine.nets.noise import NoiseInput
+from engine.network import Network
 from engine.places import Places
+from engine.preview.arithmetic import Arithmetic
+from engine.preview.blocks import PreviewBlocks
+from engine.preview.mixing import BlockShares, ConvShares
+from engine.preview.packing import PackedNetwork
+from engine.preview.screen_copy import ScreenCopy
 
 BFLOAT16_ERROR = 6e-3
 """Relative root mean square error that bfloat16 operands and results may leave."""
@@ -332,3 +341,68 @@ def _put(places: Places, content: bytes) -> Path:
     path.write_bytes(content)
     path.chmod(0o700)
     return path
+
+
+# --- the whole preview ----------------------------------------------------------------------------------------------
+
+
+def preview_of(kernels: Kernels | None, networks: list[Network], share: float, noise: NoiseInput) -> Tensor:
+    arithmetic = Arithmetic("cpu", torch.bfloat16, torch.bfloat16, True, True, kernels)
+    blocks = PreviewBlocks([PackedNetwork(network, arithmetic) for network in networks])
+    shares = (1.0 - share, share) if len(networks) == 2 else (1.0,)
+    conv, carry = ConvShares(shares, shares, shares), None
+    ws = latents(networks[0], 1)
+    for index in range(len(networks[0].descriptor.resolutions)):
+        carry = blocks.run(index, BlockShares(shares, conv, conv, shares, shares), carry, ws, noise)
+    assert carry is not None
+    assert carry.img is not None
+    return carry.img
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [NoiseInput(), NoiseInput("none"), NoiseInput("random", 0.5, seed=3), NoiseInput(strengths={"b8.conv0": 3.0})],
+)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"conv_clamp": 0.6},
+        {"activation": "relu"},
+        {"img_channels": 1},
+        {"use_noise": False},
+        {"architecture": "orig"},
+    ],
+)
+def test_that_previews_on_kernels_are_those_without(
+    kernels: Kernels, noise: NoiseInput, options: dict[str, object]
+) -> None:
+    network = random_network(small_config((40, 32, 24, 16), **options))  # type: ignore[arg-type]
+    wanted = network.module.synthesis.forward(latents(network, 1), noise)
+    assert wanted is not None
+    found = preview_of(kernels, [network], 0.0, noise)
+    error = float((found - wanted).square().mean().sqrt() / wanted.std())
+    assert error < 0.02
+
+
+def test_that_mixtures_on_kernels_are_those_without(kernels: Kernels) -> None:
+    a, b = (random_network(small_config((40, 32, 24, 16)), seed=seed) for seed in (1, 2))
+    for share in (0.3, 1.0, 1.4):
+        wanted = preview_of(None, [a, b], share, NoiseInput())
+        error = float(
+            (preview_of(kernels, [a, b], share, NoiseInput()) - wanted).square().mean().sqrt() / wanted.std()
+        )
+        assert error < 0.03
+
+
+def test_that_packed_weights_are_counted_as_they_are(kernels: Kernels) -> None:
+    weight = torch.randn(128, 64, 3, 3)
+    assert kernels.pack_conv(weight).nbytes == kernels.packed_bytes(128 * 64)
+    assert kernels.pack_up_conv(weight).nbytes == kernels.packed_bytes(128 * 64)
+
+
+def test_that_the_screen_gets_the_kernels_bytes(kernels: Kernels) -> None:
+    image = torch.randn(1, 3, 20, 36)
+    assert np.array_equal(ScreenCopy("cpu", kernels).to_bgrx(image), to_bgrx(image))
+    grey = torch.randn(1, 1, 16, 16)
+    assert np.array_equal(ScreenCopy("cpu", kernels).to_bgrx(grey), to_bgrx(grey))
