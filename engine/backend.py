@@ -159,7 +159,7 @@ class TorchBackend:
         for state in likely_states(request.state, resolutions, request.held):
             for view in request.views:
                 edit = pipeline.resolve_view(state, view)
-                keys = block_keys(pipeline.pair(edit), edit)
+                keys = block_keys(pipeline.pair(edit), edit).pictures
                 if keys[-1] not in pipeline.pictures and keys[-1] not in needed_by:
                     ahead.append(edit)
                     needed_by.update(keys)

@@ -75,9 +75,10 @@ class ModelPair:
         scratch = 0 if self._scratch is None else weight_bytes(self._scratch)
         return scratch + (0 if self._preview is None else self._preview.graph_bytes)
 
-    def block_key(self, index: int, shares: Shares) -> WeightsKey:
-        """Name of the weights of block `index`."""
-        return self._key(_block_shares(index, shares))
+    def block_key(self, index: int, shares: Shares) -> tuple[WeightsKey, WeightsKey]:
+        """Names of the weights of block `index`: those of its convolutions, and those of its ToRGB layer."""
+        parts = _block_shares(index, shares)
+        return self._key(parts[:-2]), self._key(parts[-2:])
 
     def is_mixture(self, index: int, shares: Shares) -> bool:
         """Whether block `index` is neither all A's nor all B's."""
@@ -118,6 +119,21 @@ class ModelPair:
             return self._preview.run(index, _mix_shares(index, shares, self.b is not None), carry, ws, noise)
         network = self.block_network(index, shares)
         return network.run_block(index, carry, ws, network.block_noise(index, noise))
+
+    @property
+    def draws_apart(self) -> bool:
+        """Whether `run_torgb` can be had."""
+        return self._preview is not None
+
+    def run_torgb(self, index: int, shares: Shares, x: Tensor, img: Tensor | None, ws: Tensor) -> Carry:
+        """The part of `run_block` that comes after the features, in packed form.
+
+        Args:
+            x: Features that block `index` returned.
+            img: The picture that the block below returned.
+        """
+        assert self._preview is not None, "only previews are drawn apart"
+        return self._preview.run_torgb(index, _mix_shares(index, shares, self.b is not None), x, img, ws)
 
     def mapping_key(self, shares: Shares) -> WeightsKey:
         return self._key((shares.mapping,))

@@ -255,7 +255,8 @@ class Synthesis:
         self._cache = cache
         self._pair = pipeline.pair(edit)
         self._shape = tuple(layer.channels for layer in self._pair.a.descriptor.layers)
-        self.keys = block_keys(self._pair, edit)
+        keys = block_keys(self._pair, edit)
+        self.keys, self._feature_keys = keys.pictures, keys.features
         self._ws: Tensor | None = None
         self._noise: NoiseInput | None = None
         self._carry: Carry | None = None
@@ -301,7 +302,9 @@ class Synthesis:
         return 4 << self.index
 
     def next_block_s(self) -> float:
-        """How long the next block will take, by what was measured; 0 when nothing was."""
+        """How long the next block will take, by what was measured; 0 when nothing was, or little is left to do."""
+        if self._features(self.index) is not None:
+            return 0.0
         return self._pipeline.clock.expected_s(self._shape, self.index, self._is_mixture(self.index))
 
     def put_off(self) -> None:
@@ -317,17 +320,35 @@ class Synthesis:
         # Weights last: the mapping may use the same scratch network.
         if self._ws is None:
             self._ws = self._pipeline.edited_ws(self._pair, self.edit, self._cache)
-        if self._noise is None:
-            self._noise = self._pipeline.noise_input(self._pair, self.edit.noise, self._cache)
-        started = time.perf_counter()
-        carry = self._pair.run_block(index, self.edit.shares, self._carry, self._ws, self._noise, exact=self._exact)
-        if not self._exact:
-            self._measure(index, started)
+        carry = self._run(index, self._ws)
         # Nobody goes on from the last features, which are the largest.
         result = carry.img if index + 1 == len(self.keys) and carry.img is not None else carry
         self._advance(index, result)
-        parts = (result.x, result.img) if isinstance(result, Carry) else (result,)
-        self._cache.put(self.keys[index], result, _memory(*parts))
+        if isinstance(result, Carry):
+            self._cache.put(self.keys[index], result, _memory(result.x, result.img))
+            if self._pair.draws_apart and not self._exact:
+                self._cache.put(self._feature_keys[index], result.x, _memory(result.x))
+        else:
+            self._cache.put(self.keys[index], result, _memory(result))
+
+    def _run(self, index: int, ws: Tensor) -> Carry:
+        shares = self.edit.shares
+        if (x := self._features(index)) is not None:
+            return self._pair.run_torgb(index, shares, x, None if self._carry is None else self._carry.img, ws)
+        if self._noise is None:
+            self._noise = self._pipeline.noise_input(self._pair, self.edit.noise, self._cache)
+        started = time.perf_counter()
+        carry = self._pair.run_block(index, shares, self._carry, ws, self._noise, exact=self._exact)
+        if not self._exact:
+            self._measure(index, started)
+        return carry
+
+    def _features(self, index: int) -> Tensor | None:
+        """Those of a block whose picture is another, but not its features."""
+        if self._exact or not self._pair.draws_apart:
+            return None
+        found: Tensor | None = self._cache.get(self._feature_keys[index])
+        return found
 
     def _measure(self, index: int, started: float) -> None:
         """Wait until a GPU, which has only been told so far, has run the block; but not if that is soon.

@@ -1,31 +1,49 @@
 """The names under which the blocks of a picture are kept: exactly what decides each of them, and nothing more.
 
-The key of a block is made of its own weights, its own rows of ``ws``, its own noise, and the key of the block below:
-a change at 64 px leaves everything below 64 px where it is, and finds it again. What is left out by mistake shows
-stale pictures; what is put in needlessly computes the same picture twice.
+The key of a block's features is made of its convolutions' weights, their rows of ``ws``, its noise, and the key of
+the features below; that of its picture, also of ToRGB's weights and row, and of the picture below. A change at 64 px
+leaves everything below 64 px where it is, and finds it again; and as ToRGB reads the row that the next block begins
+with, a change of that row leaves the features. What is left out by mistake shows stale pictures; what is put in
+needlessly computes the same picture twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from engine.model_pair import ModelPair
 from engine.resolve import ResolvedEdit, ResolvedNoise
 from engine.state import Latent, NoiseMode, SeedLatent, StoredLatent
 
 
-def block_keys(pair: ModelPair, edit: ResolvedEdit) -> tuple[Hashable, ...]:
-    """What decides the picture up to each block, the lowest first."""
+@dataclass(frozen=True, slots=True)
+class BlockKeys:
+    """Attributes:
+    features: What decides the features after each block, the lowest first.
+    pictures: What decides features and picture after each block.
+    """
+
+    features: tuple[Hashable, ...]
+    pictures: tuple[Hashable, ...]
+
+
+def block_keys(pair: ModelPair, edit: ResolvedEdit) -> BlockKeys:
     noisy = frozenset(layer.position for layer in pair.a.descriptor.layers if layer.has_noise)
     rows = tuple(_row_key(pair, edit, row) for row in range(edit.num_ws))
-    keys: list[Hashable] = []
-    below: Hashable = None
+    features: list[Hashable] = []
+    pictures: list[Hashable] = []
+    x: Hashable = None
+    img: Hashable = None
     for index in range(pair.num_blocks):
-        own_rows = rows[pair.a.module.synthesis.rows(index)]
-        noise = _noise_key(index, edit.noise, noisy)
-        below = ("block", index, pair.block_key(index, edit.shares), own_rows, noise, below)
-        keys.append(below)
-    return tuple(keys)
+        synthesis = pair.a.module.synthesis
+        own, convs = rows[synthesis.rows(index)], synthesis.block_at(index).num_convs
+        conv_weights, torgb_weights = pair.block_key(index, edit.shares)
+        x = ("features", index, conv_weights, own[:convs], _noise_key(index, edit.noise, noisy), x)
+        img = ("block", x, torgb_weights, own[convs:], img)
+        features.append(x)
+        pictures.append(img)
+    return BlockKeys(tuple(features), tuple(pictures))
 
 
 def _row_key(pair: ModelPair, edit: ResolvedEdit, row: int) -> Hashable:

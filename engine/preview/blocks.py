@@ -63,6 +63,14 @@ class PreviewBlocks:
         assert drawn[0] is not None, "every block makes features"
         return Carry(drawn[0], drawn[1])
 
+    @torch.no_grad()
+    def run_torgb(self, index: int, shares: BlockShares, x: Tensor, img: Tensor | None, ws: Tensor) -> Carry:
+        """What `run` makes of features `x` that it has returned before, and of a picture so far that is another."""
+        torgb = self._block(index).torgb
+        if torgb is None:
+            return Carry(x, img)
+        return Carry(x, with_rgb(img, x, torgb.weights(shares), ws[0, 2 * index + 1], self.arithmetic.kernels))
+
     def _block(self, index: int) -> MixedBlock:
         if index not in self._blocks:
             self._blocks[index] = MixedBlock(
@@ -139,7 +147,7 @@ def _columns(columns: Tensor | None, strength: Tensor | None) -> LayerNoise | No
 def _fixed(part: object) -> Iterator[Hashable]:
     """What a graph of a block is good for: the addresses of its weights, and the numbers between them."""
     if isinstance(part, Tensor):
-        yield part.data_ptr()
+        yield id(part) if part.is_mkldnn else part.data_ptr()  # oneDNN's own layout has no address; only on a CPU
     elif is_dataclass(part) and not isinstance(part, type):
         for name in _field_names(type(part)):
             yield from _fixed(getattr(part, name))

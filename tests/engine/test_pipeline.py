@@ -431,3 +431,21 @@ def test_that_networks_without_pictures_on_the_way_are_cached_too(shelf: Shelf, 
     assert calls.taken()[0] == [3, 4]
 
 
+def test_that_a_row_which_torgb_shares_with_the_next_block_leaves_the_features(
+    pipeline: Pipeline, state: EditState, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mixing from 32 px up changes the row that colours 16 px: a new picture of the old features."""
+    coloured: list[int] = []
+    run_torgb = ModelPair.run_torgb
+
+    def counted(pair: ModelPair, index: int, *args: object) -> object:
+        coloured.append(index)
+        return run_torgb(pair, index, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ModelPair, "run_torgb", counted)
+    cached(pipeline, state)
+    calls.taken()
+    mixed = replace(state, mix=(MixSource(SeedLatent(9), (0.0,) * 5 + (0.5,) * 5),))
+    found = cached(pipeline, mixed)
+    assert (calls.taken()[0], coloured) == ([3, 4], [2])
+    assert torch.equal(found, fresh_preview(pipeline, mixed))
