@@ -4,7 +4,7 @@
 
 Cold: this interpreter's files and Graft's are dropped from the system's file cache first (as far as a user may), and
 the home folder is a new one. Warm: the same home again. Times are seconds since the process began, as the window
-itself takes them (``GRAFT_QUIT_AFTER_FIRST_FRAME``): the window and the pictures count from when they are painted. Any
+itself takes them (``GRAFT_QUIT_AFTER_FIRST_FRAME``): window and pictures count from when they are painted. Any
 picture: also one kept from an earlier time. First frame: the engine's own. Stall: the longest time between window and
 first frame in which the window could not answer. The last column is processor time.
 """
