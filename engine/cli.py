@@ -95,6 +95,7 @@ Environment:
   GRAFT_HOME   a folder for library, settings and cache, instead of the system's usual ones
   GRAFT_DEBUG  1 shows the traceback of a failure
   GRAFT_DEVICE what to compute on, as PyTorch calls it, instead of the fastest there is: cpu, cuda, cuda:1, mps
+  GRAFT_NATIVE 0 leaves out the compiled previews (python main.py kernels) for this run
 """
 
 

@@ -8,9 +8,9 @@ from engine.console import note
 
 ABOUT = """Compile Graft's preview for this machine (optional).
 
-Previews then take about half the time on an x86-64 processor, and look the same. It needs a C++ compiler, ninja and
-setuptools, takes under a minute, and is needed again after an update of Graft or torch. GRAFT_NATIVE=0 in the
-environment switches the kernels off.
+Previews then take about two thirds of the time on an x86-64 processor, and look the same. It needs a C++ compiler,
+ninja and setuptools, takes under a minute, and is needed again after an update of Graft or torch. GRAFT_NATIVE=0 in
+the environment switches the kernels off.
 
 \b
 Examples:
