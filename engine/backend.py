@@ -87,9 +87,9 @@ class TorchBackend:
         self._pipeline = open_pipeline(library, store, choice)
         self.dtype = str(self._pipeline.arithmetic.full).removeprefix("torch.")
         self.kernels = self._pipeline.arithmetic.kernels is not None
-        self._handlers = JobHandlers(self._pipeline, library, choice)
         self._limit = SizeLimit()
         self._exits = ExitCorrection(exit_colours or ExitColourShelf(None))
+        self._handlers = JobHandlers(self._pipeline, library, choice, self._exits)
         self._foreseen: EditState | None = None
         self._foresight_s = 0.0
 

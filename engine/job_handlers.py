@@ -43,6 +43,7 @@ from engine.models import ModelLocator
 from engine.network import Network
 from engine.pipeline import Pipeline
 from engine.places import user_places
+from engine.preview.exit_colour import ExitCorrection
 from engine.state import ModelRef, StoredLatent
 
 if TYPE_CHECKING:
@@ -76,12 +77,19 @@ class ModelLibrary(ModelLocator, Protocol):
 
 
 class JobHandlers:
-    """The jobs of one engine."""
+    """The jobs of one engine.
 
-    def __init__(self, pipeline: Pipeline, library: ModelLibrary, choice: DeviceChoice) -> None:
+    Args:
+        exits: Corrects the colours of thumbnails that are made from a lower block; None leaves them as they are.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, library: ModelLibrary, choice: DeviceChoice, exits: ExitCorrection | None = None
+    ) -> None:
         self._pipeline = pipeline
         self._library = library
         self._choice = choice
+        self._exits = exits
 
     def begin(self, job: Job) -> JobSteps:
         match job:
@@ -198,8 +206,11 @@ class JobHandlers:
         while not synthesis.done and synthesis.size_px < enough_px:
             synthesis.step()
             yield Step("Drawing", synthesis.fraction)
-        assert synthesis.image is not None, "the last block of every network makes a picture"
-        return ThumbnailMade(job.tag, to_bgrx(shrunk(synthesis.image, job.size_px)))
+        image = synthesis.image
+        assert image is not None, "the last block of every network makes a picture"
+        if self._exits is not None:
+            image = self._exits.corrected(job.view, edit, image)
+        return ThumbnailMade(job.tag, to_bgrx(shrunk(image, job.size_px)))
 
     def _save_blend(self, job: SaveBlend) -> JobSteps:
         edit = self._pipeline.resolve(job.state)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from engine.backend import SynthesisPass, TorchBackend
 from engine.errors import OutOfMemoryError
+from engine.exit_colours import ExitColour, ExitColours, ExitColourShelf
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
-from engine.messages import EngineReady, Frame, Pixels, RenderFailed, RenderRequest
+from engine.messages import EngineReady, Frame, MakeThumbnail, Pixels, RenderFailed, RenderRequest
 from engine.model_pair import ModelPair
 from engine.models import ModelPool
 from engine.pipeline import Pipeline
@@ -304,3 +305,20 @@ def test_that_views_without_b_are_all_model_a(shelf: Shelf, model: ModelRef, tmp
     finals = [frame.image for frame in recorder.of(Frame) if frame.is_final]
     assert all(np.array_equal(image, finals[0]) for image in finals)
     assert not any(image.flags.writeable for image in finals), "they may be shown again"
+
+
+def test_that_a_thumbnail_from_a_lower_block_has_the_colours_of_the_whole_picture(shelf: Shelf) -> None:
+    ref = shelf.put("larger", seed=4, channels=(*CHANNELS_256, 4))
+    same, grey = ExitColour((1.0,) * 3, (0.0,) * 3), ExitColour((0.0,) * 3, (0.5,) * 3)
+    colours = ExitColourShelf(None)
+    colours.put(ref.sha256, ExitColours((*(same,) * 6, grey)))  # the last block paints everything grey
+    backend = TorchBackend(shelf, LatentStore(), "cpu", exit_colours=colours)
+    steps = backend.begin(MakeThumbnail(EditState(ref), "tag", 64))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made = end.value
+            break
+    backend.close()
+    assert np.unique(made.image[..., :3]).tolist() == [191]
