@@ -17,10 +17,11 @@ from gui.measuring.story import MeasureStory
 from gui.measuring.window import MeasureWindow, Order
 from gui.measuring.words import progress_words
 from gui.messages import Choice, Messages
-from gui.panels.job_tray import JobTray, breakable
+from gui.panels.job_tray import JobTray
 from gui.settings import Settings
+from gui.verb_card import VerbCard
 from gui.verb_process import VerbProcess
-from gui.widgets.job_card import JobCard, words_for_time
+from gui.widgets.job_card import words_for_time
 
 CARD_ID = "measuring"
 IDLE = "Choose a model and what to compare it with."
@@ -41,7 +42,6 @@ class MeasureFlow(QObject):
         super().__init__(parent)
         self._owner = owner
         self._collection = collection
-        self._tray = tray
         self._messages = messages
         self._settings = settings
         self._window: MeasureWindow | None = None
@@ -54,7 +54,7 @@ class MeasureFlow(QObject):
         self.process.done.connect(self._done)
         self.process.failed.connect(self._failed)
         self.process.cancelled.connect(self._cancelled)
-        tray.card_opened.connect(self._card_opened)
+        self._card = VerbCard(CARD_ID, tray, self.process, self.open)
 
     @property
     def window(self) -> MeasureWindow:
@@ -92,7 +92,7 @@ class MeasureFlow(QObject):
         self._order, self._story = order, MeasureStory()
         self.window.results.begin(printable(order.name, 60), with_originals=order.originals is not None)
         self.window.set_at_work(True)
-        self._begin_card()
+        self._card.begin(f"Measuring {self._name}", self._collection.model_picture(order.sha256))
         self._show_progress()
         self.process.start(self._arguments(order, record))
 
@@ -127,8 +127,7 @@ class MeasureFlow(QObject):
 
     def _show_progress(self) -> None:
         self.window.results.show_progress(self._story)
-        card = self._tray.card(CARD_ID)
-        if card is not None:
+        if (card := self._card.card) is not None:
             progress = self._story.progress
             fraction = progress.done / progress.total if progress is not None and progress.total else None
             card.set_progress(fraction, progress.text if progress is not None else "Getting ready")
@@ -162,30 +161,11 @@ class MeasureFlow(QObject):
 
     def _end(self) -> None:
         self.window.set_at_work(False)
-        self._tray.dismiss(CARD_ID)
+        self._card.end()
 
     @property
     def _name(self) -> str:
         return printable(self._order.name, 60) if self._order is not None else ""
-
-    # --- the card at the foot of the shelf ------------------------------------------------------------------------
-
-    def _begin_card(self) -> None:
-        card = JobCard(CARD_ID, breakable(f"Measuring {self._name}"), can_pause=False)
-        picture = self._collection.model_picture(self._order.sha256) if self._order is not None else None
-        if picture is not None:
-            card.set_thumbnail(picture)
-        card.cancel_requested.connect(self._cancel_card)
-        self._tray.put(card)
-
-    @Slot()
-    def _cancel_card(self) -> None:
-        self.process.cancel()
-
-    @Slot(str)
-    def _card_opened(self, job_id: str) -> None:
-        if job_id == CARD_ID:
-            self.open()
 
     def close(self) -> None:
         """End what is at work; a measurement that nobody will see is of no use."""

@@ -15,8 +15,9 @@ from gui.messages import Messages
 from gui.panels.job_tray import JobTray
 from gui.settings import Settings
 from gui.training.practice_window import PracticeOrder, PracticeWindow
+from gui.verb_card import VerbCard
 from gui.verb_process import VerbProcess
-from gui.widgets.job_card import JobCard, words_for_time
+from gui.widgets.job_card import words_for_time
 
 CARD_ID = "practice"
 FOLDER = "practice pictures"
@@ -36,7 +37,6 @@ class PracticeFlow(QObject):
     ) -> None:
         super().__init__(parent)
         self._owner = owner
-        self._tray = tray
         self._messages = messages
         self._settings = settings
         self._folder = places.data / FOLDER
@@ -48,7 +48,7 @@ class PracticeFlow(QObject):
         self.process.done.connect(self._done)
         self.process.failed.connect(self._failed)
         self.process.cancelled.connect(self._cancelled)
-        tray.card_opened.connect(self._card_opened)
+        self._card = VerbCard(CARD_ID, tray, self.process, self.open)
 
     @property
     def window(self) -> PracticeWindow:
@@ -71,9 +71,7 @@ class PracticeFlow(QObject):
             return
         self._order = order
         self.window.set_at_work(True)
-        card = JobCard(CARD_ID, "Making practice pictures", can_pause=False)
-        card.cancel_requested.connect(self._cancel_card)
-        self._tray.put(card)
+        self._card.begin("Making practice pictures")
         self._show("Cutting out the faces", None, None)
         words = ["train", "portrait-data", "--json", "--nice", str(self.nice), "--london", str(order.london)]
         words += ["--out", str(order.out), "--count", str(order.count), "--size", str(order.size)]
@@ -92,8 +90,7 @@ class PracticeFlow(QObject):
     def _show(self, sentence: str, fraction: float | None, left_s: float | None) -> None:
         left = f", {words_for_time(left_s)} left" if left_s else ""
         self.window.show_progress(f"{sentence}{left}", fraction)
-        card = self._tray.card(CARD_ID)
-        if card is not None:
+        if (card := self._card.card) is not None:
             card.set_progress(fraction, sentence, left_s)
 
     @Slot()
@@ -120,16 +117,7 @@ class PracticeFlow(QObject):
 
     def _end(self) -> None:
         self.window.set_at_work(False)
-        self._tray.dismiss(CARD_ID)
-
-    @Slot()
-    def _cancel_card(self) -> None:
-        self.process.cancel()
-
-    @Slot(str)
-    def _card_opened(self, job_id: str) -> None:
-        if job_id == CARD_ID:
-            self.open()
+        self._card.end()
 
     def close(self) -> None:
         """End what is at work; the pictures that were kept so far stay."""
