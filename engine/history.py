@@ -18,6 +18,9 @@ FIELD_LABELS = {
     "truncation_cutoff": "psi cutoff",
     "class_index": "class",
     "mix": "style mixing",
+    "overlays": "further models",
+    "directions": "directions",
+    "style_edits": "style channels",
 }
 BLEND_LABELS = {
     "swap_resolution": "swap resolution",
@@ -31,12 +34,14 @@ BLEND_LABELS = {
     "noise": "noise source",
     "affines": "affine source",
     "torgb": "ToRGB source",
+    "space": "blend space",
 }
 NOISE_LABELS = {
     "mode": "noise mode",
     "strength": "noise strength",
     "seed": "noise seed",
     "layer_strengths": "layer noise",
+    "layer_seeds": "layer noise seed",
 }
 
 

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 DEFAULT_PSI = 0.7
 """Of seeds: enough truncation that most faces are good ones."""
 
 
 class View(StrEnum):
-    """Which of the three pictures of one latent."""
+    """Which picture of one latent. WEIGHTS and LATENTS are the blend made in that space, whatever the state says."""
 
     A = "a"
     BLEND = "blend"
     B = "b"
+    WEIGHTS = "weights"
+    LATENTS = "latents"
 
 
 class Side(StrEnum):
@@ -37,6 +41,13 @@ class Source(StrEnum):
     A = "a"
     B = "b"
     BLEND = "blend"
+
+
+class BlendSpace(StrEnum):
+    """What is mixed: the networks' weights, or, in A's network, the latents w that both mappings make of a seed."""
+
+    WEIGHTS = "weights"
+    LATENTS = "latents"
 
 
 class NoiseMode(StrEnum):
@@ -111,6 +122,8 @@ class Blend:
         noise: Whose noise maps and noise strengths are used.
         affines: Whose style affines are used.
         torgb: Whose ToRGB layers are used.
+        space: WEIGHTS mixes networks. LATENTS leaves A's network alone and gives row r of ``ws`` the share of B's w
+            that position r would have had of B's weights.
     """
 
     swap_resolution: int = 16
@@ -124,6 +137,57 @@ class Blend:
     noise: Source = Source.BLEND
     affines: Source = Source.BLEND
     torgb: Source = Source.BLEND
+    space: BlendSpace = BlendSpace.WEIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A further model, laid over the blend of those before it as layers are in a picture editor.
+
+    At a position it takes the share ``alpha * curve[position]`` of everything that the blend decides by layer; what
+    lies below keeps the rest. Parts that the blend takes from A or B alone (`Blend.affines` and so on), the mapping
+    and w_avg stay as they are.
+
+    Attributes:
+        curve: Share per position; None is 1 everywhere, missing entries are 0.
+    """
+
+    model: ModelRef
+    alpha: float = 1.0
+    curve: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionUse:
+    """A step along a direction: ``ws[r] += amount * direction[r]`` for the rows of `layer_range`, after mixing.
+
+    Attributes:
+        key: Of the direction in the latent store, float32 ``[rows, w_dim]`` with as many rows as ``ws`` has, or one
+            that is used for all. One unit is one sigma of the latents along it, where that is known.
+        amount: In those units; 0 changes nothing.
+        layer_range: Rows ``[first, stop)``; None is all.
+    """
+
+    key: str
+    amount: float = 0.0
+    layer_range: tuple[int, int] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StyleEdit:
+    """A step of one channel of StyleSpace (Wu et al. 2020, arXiv:2011.12799): added to a layer's style.
+
+    Attributes:
+        position: Of the layer (see `engine.descriptor.LayerSpec.position`).
+        torgb: The style of the ToRGB layer there, not that of the convolution.
+        amount: In the units of the style itself.
+    """
+
+    position: int
+    channel: int
+    amount: float
+    torgb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +197,16 @@ class Noise:
     strength: Scales every layer's noise; 1 is as trained.
     seed: For RANDOM; never the latent's seed.
     layer_strengths: Further factor per position; missing entries are 1.
+    layer_seeds: Seed per position of a map of the layer's own, which replaces the one that `mode` (but NONE) gives
+        it; None and missing entries leave that. Between whole seeds n and n + 1, at a fraction f, the map is
+        ``cos(f * pi / 2)`` of the one and ``sin(f * pi / 2)`` of the other, so that it can be scrubbed.
     """
 
     mode: NoiseMode = NoiseMode.CONST
     strength: float = 1.0
     seed: int = 0
     layer_strengths: tuple[float, ...] = ()
+    layer_seeds: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +219,9 @@ class EditState:
             are. A stored latent that is mixed in stays as it was found.
         truncation_cutoff: How many rows of ``ws`` psi acts on, from the first; None means all.
         class_index: For conditional models.
+        overlays: Third and further models, the lowest first.
+        directions: Steps in W+, added up.
+        style_edits: Steps in StyleSpace, at most one per channel.
     """
 
     model_a: ModelRef | None = None
@@ -162,6 +233,9 @@ class EditState:
     mix: tuple[MixSource, ...] = ()
     blend: Blend = Blend()
     noise: Noise = Noise()
+    overlays: tuple[Overlay, ...] = ()
+    directions: tuple[DirectionUse, ...] = ()
+    style_edits: tuple[StyleEdit, ...] = ()
 
 
 def with_models(state: EditState, *, a: ModelRef | None = None, b: ModelRef | None = None) -> EditState:
@@ -224,12 +298,42 @@ def with_noise(state: EditState, **changes: object) -> EditState:
 
 def with_mix_source(state: EditState, index: int, source: MixSource | None) -> EditState:
     """Replace, append (``index == len(state.mix)``) or, with None, remove a mixing source."""
-    kept = (*state.mix[:index], *(() if source is None else (source,)), *state.mix[index + 1 :])
-    return replace(state, mix=kept)
+    return replace(state, mix=_with_item(state.mix, index, source))
+
+
+def with_overlay(state: EditState, index: int, overlay: Overlay | None) -> EditState:
+    """Replace, append (``index == len(state.overlays)``) or, with None, remove a further model."""
+    return replace(state, overlays=_with_item(state.overlays, index, overlay))
+
+
+def with_direction(state: EditState, index: int, use: DirectionUse | None) -> EditState:
+    """Replace, append (``index == len(state.directions)``) or, with None, remove a step along a direction."""
+    return replace(state, directions=_with_item(state.directions, index, use))
+
+
+def with_style_edit(state: EditState, edit: StyleEdit) -> EditState:
+    """Set the step of one channel; an amount of 0 takes it out."""
+    def channel(of: StyleEdit) -> tuple[int, int, bool]:
+        return of.position, of.channel, of.torgb
+
+    others = tuple(other for other in state.style_edits if channel(other) != channel(edit))
+    kept = others if edit.amount == 0.0 else (*others, edit)
+    return replace(state, style_edits=tuple(sorted(kept, key=channel)))
+
+
+def _with_item(items: tuple[T, ...], index: int, item: T | None) -> tuple[T, ...]:
+    return (*items[:index], *(() if item is None else (item,)), *items[index + 1 :])
 
 
 def latent_keys(state: EditState) -> frozenset[str]:
     """Every array key that the state needs from the latent store."""
     latents = (state.latent, *(source.latent for source in state.mix))
     stored = [latent for latent in latents if isinstance(latent, StoredLatent)]
-    return frozenset(key for latent in stored for key in (latent.key, latent.noise_key) if key)
+    keys = frozenset(key for latent in stored for key in (latent.key, latent.noise_key) if key)
+    return keys | {use.key for use in state.directions}
+
+
+def model_refs(state: EditState) -> tuple[ModelRef, ...]:
+    """Every model that the state names, each once: A, B, then the overlays."""
+    named = (state.model_a, state.model_b, *(overlay.model for overlay in state.overlays))
+    return tuple(dict.fromkeys(ref for ref in named if ref is not None))

@@ -16,21 +16,29 @@ from typing import Any, TypeVar, cast
 from engine.errors import RecipeFormatError, printable
 from engine.state import (
     Blend,
+    BlendSpace,
+    DirectionUse,
     EditState,
     Latent,
     MixSource,
     ModelRef,
     Noise,
     NoiseMode,
+    Overlay,
     SeedLatent,
     Side,
     Source,
     StoredLatent,
+    StyleEdit,
 )
 
 MAX_SEED = 2**32 - 1
 MAX_PER_LAYER = 64
 MAX_MIX_SOURCES = 64
+MAX_OVERLAYS = 16
+MAX_DIRECTIONS = 256
+MAX_STYLE_EDITS = 4096
+MAX_CHANNELS = 65_536
 MAX_NAME_CHARS = 200
 MAX_FACTOR = 1e6
 """Of alphas, strengths and the like: far beyond what `engine.resolve` lets through, and no overflow."""
@@ -40,8 +48,11 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def state_to_json(state: EditState) -> dict[str, Any]:
-    """JSON-ready objects. Exact: `state_from_json` gives an equal state, but for unprintable letters in names."""
-    return {
+    """JSON-ready objects. Exact: `state_from_json` gives an equal state, but for unprintable letters in names.
+
+    Further models, directions and the like are written only where there are any: most recipes have none.
+    """
+    document: dict[str, Any] = {
         "model_a": model_to_json(state.model_a),
         "model_b": model_to_json(state.model_b),
         "latent": latent_to_json(state.latent),
@@ -54,6 +65,16 @@ def state_to_json(state: EditState) -> dict[str, Any]:
         "blend": blend_to_json(state.blend),
         "noise": noise_to_json(state.noise),
     }
+    if state.overlays:
+        document["overlays"] = [_overlay_to_json(overlay) for overlay in state.overlays]
+    if state.directions:
+        document["directions"] = [_direction_to_json(use) for use in state.directions]
+    if state.style_edits:
+        document["style_edits"] = [
+            {"position": edit.position, "channel": edit.channel, "amount": edit.amount, "torgb": edit.torgb}
+            for edit in state.style_edits
+        ]
+    return document
 
 
 def state_from_json(value: object, where: str = "state") -> EditState:
@@ -74,6 +95,9 @@ def state_from_json(value: object, where: str = "state") -> EditState:
         mix=fields.items("mix", _mix_from_json, MAX_MIX_SOURCES),
         blend=fields.read("blend", blend_from_json, default.blend),
         noise=fields.read("noise", noise_from_json, default.noise),
+        overlays=fields.items("overlays", _overlay_from_json, MAX_OVERLAYS),
+        directions=fields.items("directions", _direction_from_json, MAX_DIRECTIONS),
+        style_edits=fields.items("style_edits", _style_edit_from_json, MAX_STYLE_EDITS),
     )
     fields.finish()
     return state
@@ -257,8 +281,70 @@ def _mix_from_json(value: object, where: str) -> MixSource:
     return source
 
 
+def _overlay_to_json(overlay: Overlay) -> dict[str, Any]:
+    curve = None if overlay.curve is None else list(overlay.curve)
+    return {"model": model_to_json(overlay.model), "alpha": overlay.alpha, "curve": curve}
+
+
+def _overlay_from_json(value: object, where: str) -> Overlay:
+    fields = Fields(value, where)
+    overlay = Overlay(
+        model=fields.read("model", model_from_json),
+        alpha=fields.number("alpha", 1.0),
+        curve=fields.optional("curve", _read_curve),
+    )
+    fields.finish()
+    return overlay
+
+
+def _direction_to_json(use: DirectionUse) -> dict[str, Any]:
+    rows = None if use.layer_range is None else list(use.layer_range)
+    return {"key": use.key, "amount": use.amount, "layer_range": rows, "name": _name(use.name)}
+
+
+def _direction_from_json(value: object, where: str) -> DirectionUse:
+    fields = Fields(value, where)
+    use = DirectionUse(
+        key=fields.read("key", read_key),
+        amount=fields.number("amount", 0.0),
+        layer_range=fields.optional("layer_range", _read_layer_range),
+        name=fields.read("name", _read_name, ""),
+    )
+    fields.finish()
+    return use
+
+
+def _read_layer_range(value: object, where: str) -> tuple[int, int]:
+    rows = read_items(value, where, whole_number(0, MAX_PER_LAYER), 2)
+    if len(rows) != 2 or rows[0] > rows[1]:
+        raise RecipeFormatError(f"{where} must be two rows, the first not above the second.")
+    return rows[0], rows[1]
+
+
+def _style_edit_from_json(value: object, where: str) -> StyleEdit:
+    fields = Fields(value, where)
+    edit = StyleEdit(
+        position=fields.whole("position", 0, MAX_PER_LAYER - 1),
+        channel=fields.whole("channel", 0, MAX_CHANNELS - 1),
+        amount=fields.number("amount", 0.0),
+        torgb=fields.read("torgb", _read_bool, False),
+    )
+    fields.finish()
+    return edit
+
+
+def _read_bool(value: object, where: str) -> bool:
+    if type(value) is not bool:
+        raise RecipeFormatError(f"{where} is {_shown(value)}; it must be true or false.")
+    return value
+
+
+def _read_curve(value: object, where: str) -> tuple[float, ...]:
+    return read_items(value, where, read_number, MAX_PER_LAYER)
+
+
 def blend_to_json(blend: Blend) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "swap_resolution": blend.swap_resolution,
         "level": blend.level,
         "width": blend.width,
@@ -271,12 +357,15 @@ def blend_to_json(blend: Blend) -> dict[str, Any]:
         "affines": blend.affines.value,
         "torgb": blend.torgb.value,
     }
+    if blend.space is not BlendSpace.WEIGHTS:
+        document["space"] = blend.space.value
+    return document
 
 
 def blend_from_json(value: object, where: str) -> Blend:
     fields = Fields(value, where)
     default = Blend()
-    curve = fields.optional("curve", lambda v, w: read_items(v, w, read_number, MAX_PER_LAYER))
+    curve = fields.optional("curve", _read_curve)
     blend = Blend(
         swap_resolution=fields.read("swap_resolution", whole_number(1, 65_536), default.swap_resolution),
         level=fields.read("level", whole_number(0, 1), default.level),
@@ -289,18 +378,30 @@ def blend_from_json(value: object, where: str) -> Blend:
         noise=fields.choice("noise", Source, default.noise),
         affines=fields.choice("affines", Source, default.affines),
         torgb=fields.choice("torgb", Source, default.torgb),
+        space=fields.choice("space", BlendSpace, default.space),
     )
     fields.finish()
     return blend
 
 
 def noise_to_json(noise: Noise) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "mode": noise.mode.value,
         "strength": noise.strength,
         "seed": noise.seed,
         "layer_strengths": list(noise.layer_strengths),
     }
+    if noise.layer_seeds:
+        document["layer_seeds"] = list(noise.layer_seeds)
+    return document
+
+
+def _read_layer_seed(value: object, where: str) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= cast(float, value) <= MAX_SEED:
+        raise RecipeFormatError(f"{where} is {_shown(value)}; it must be null or a seed from 0 to {MAX_SEED}.")
+    return float(cast(float, value))
 
 
 def noise_from_json(value: object, where: str) -> Noise:
@@ -311,6 +412,7 @@ def noise_from_json(value: object, where: str) -> Noise:
         strength=fields.number("strength", default.strength),
         seed=fields.read("seed", whole_number(0, MAX_SEED), default.seed),
         layer_strengths=fields.items("layer_strengths", read_number, MAX_PER_LAYER),
+        layer_seeds=fields.items("layer_seeds", _read_layer_seed, MAX_PER_LAYER),
     )
     fields.finish()
     return noise

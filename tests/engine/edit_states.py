@@ -8,15 +8,19 @@ from hypothesis import strategies as st
 from engine.latents import LatentStore
 from engine.state import (
     Blend,
+    BlendSpace,
+    DirectionUse,
     EditState,
     MixSource,
     ModelRef,
     Noise,
     NoiseMode,
+    Overlay,
     SeedLatent,
     Side,
     Source,
     StoredLatent,
+    StyleEdit,
 )
 
 factors = st.floats(-1e6, 1e6, allow_nan=False)
@@ -24,7 +28,8 @@ seeds = st.integers(0, 2**32 - 1)
 hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
 names = st.text(st.characters(categories=("L", "N", "Zs", "So")), max_size=40)
 per_layer = st.lists(factors, max_size=18).map(tuple)
-models = st.none() | st.builds(ModelRef, sha256=hashes, name=names)
+some_model = st.builds(ModelRef, sha256=hashes, name=names)
+models = st.none() | some_model
 seed_latents = st.builds(SeedLatent, seed=seeds, pad_x=factors, pad_y=factors)
 stored_latents = st.builds(StoredLatent, key=hashes, name=names, noise_key=st.none() | hashes)
 blends = st.builds(
@@ -40,13 +45,29 @@ blends = st.builds(
     noise=st.sampled_from(Source),
     affines=st.sampled_from(Source),
     torgb=st.sampled_from(Source),
+    space=st.sampled_from(BlendSpace),
 )
 noises = st.builds(
-    Noise, mode=st.sampled_from(NoiseMode), strength=factors, seed=seeds, layer_strengths=per_layer
+    Noise,
+    mode=st.sampled_from(NoiseMode),
+    strength=factors,
+    seed=seeds,
+    layer_strengths=per_layer,
+    layer_seeds=st.lists(st.none() | st.floats(0, 2**32 - 1), max_size=18).map(tuple),
+)
+overlays = st.builds(Overlay, model=some_model, alpha=factors, curve=st.none() | per_layer)
+layer_ranges = st.tuples(st.integers(0, 18), st.integers(0, 18)).map(lambda rows: (min(rows), max(rows)))
+directions = st.builds(
+    DirectionUse, key=hashes, amount=factors, layer_range=st.none() | layer_ranges, name=names
+)
+style_edits = st.builds(
+    StyleEdit, position=st.integers(0, 17), channel=st.integers(0, 511), amount=factors, torgb=st.booleans()
 )
 
 
-def states(latents: st.SearchStrategy[SeedLatent | StoredLatent]) -> st.SearchStrategy[EditState]:
+def states(
+    latents: st.SearchStrategy[SeedLatent | StoredLatent], max_directions: int = 2
+) -> st.SearchStrategy[EditState]:
     return st.builds(
         EditState,
         model_a=models,
@@ -58,11 +79,14 @@ def states(latents: st.SearchStrategy[SeedLatent | StoredLatent]) -> st.SearchSt
         mix=st.lists(st.builds(MixSource, latent=latents, strengths=per_layer), max_size=3).map(tuple),
         blend=blends,
         noise=noises,
+        overlays=st.lists(overlays, max_size=2).map(tuple),
+        directions=st.lists(directions, max_size=max_directions).map(tuple),
+        style_edits=st.lists(style_edits, max_size=3).map(tuple),
     )
 
 
 any_state = states(seed_latents | stored_latents)
-seeded_state = states(seed_latents)
+seeded_state = states(seed_latents, max_directions=0)
 
 
 def store_with_portrait(store: LatentStore | None = None) -> tuple[LatentStore, StoredLatent]:
