@@ -39,6 +39,7 @@ _PLANS = {
     "show_b": _Plan("B", ("3",), "Model B alone", checkable=True),
     "show_triptych": _Plan("Triptych", ("4",), "A, blend and B side by side", checkable=True),
     "show_wipe": _Plan("Wipe", ("C",), "Compare under a handle", checkable=True),
+    "show_spaces": _Plan("Spaces", ("5",), "The blend of weights beside that of latents", checkable=True),
     "fit": _Plan("Fit to window", ("F",)),
     "one_to_one": _Plan("Actual size", ("Z",)),
     "zoom_in": _Plan("Zoom in", ("Ctrl++", "Ctrl+=")),
@@ -74,6 +75,7 @@ VIEW_ACTIONS = {
     "show_b": CanvasMode.B,
     "show_triptych": CanvasMode.TRIPTYCH,
     "show_wipe": CanvasMode.WIPE,
+    "show_spaces": CanvasMode.SPACES,
 }
 THEME_ACTIONS = {"theme_dark": "dark", "theme_light": "light", "theme_system": "system"}
 

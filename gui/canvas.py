@@ -1,4 +1,4 @@
-"""The canvas: shows frames of A, the blend and B. Zoom, pan, triptych, wipe, and aligning a portrait."""
+"""The canvas: shows frames of A, the blend and B. Zoom, pan, triptych, wipe, both spaces, and aligning a portrait."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from engine.framing import FacePoints, Framing
 from engine.messages import Frame, Pixels
 from engine.state import View
 from gui import canvas_paint
-from gui.canvas_layout import FITTED, Rect, Zoom, fit, one_to_one, panned, placed, single, triptych, zoomed_at
+from gui.canvas_layout import FITTED, Rect, Zoom, fit, one_to_one, pair, panned, placed, single, triptych, zoomed_at
 from gui.shown_frames import ShownFrames
 from gui.theme import current_theme
 from gui.widgets.drops import local_paths
@@ -44,6 +44,7 @@ FOOT_PX = 3
 _HANDLE_REACH_PX = 14
 _WIPE_STEP = 0.02
 _PAN_STEP_PX = 40.0
+_BLENDS = (View.BLEND, View.WEIGHTS, View.LATENTS)
 
 
 class CanvasMode(StrEnum):
@@ -52,6 +53,7 @@ class CanvasMode(StrEnum):
     B = "b"
     TRIPTYCH = "triptych"
     WIPE = "wipe"
+    SPACES = "spaces"
 
 
 @dataclass
@@ -77,7 +79,9 @@ class Canvas(QWidget):
         super().__init__(parent)
         self._mode = CanvasMode.BLEND
         self._shown = ShownFrames()
-        self._captions = {View.A: "A", View.BLEND: "Blend", View.B: "B"}
+        self._captions = {
+            View.A: "A", View.BLEND: "Blend", View.B: "B", View.WEIGHTS: "In weights", View.LATENTS: "In W",
+        }
         self._zoom = FITTED
         self._wipe_views = (View.A, View.BLEND)
         self._wipe = 0.5
@@ -114,7 +118,7 @@ class Canvas(QWidget):
     def _area_of(self, view: View) -> QRect:
         """What is to be painted anew when a view's picture is another."""
         frame = self.frames().get(view)
-        if frame is None or self._mode is not CanvasMode.TRIPTYCH or self._is_comparing:
+        if frame is None or self._is_single or self._is_comparing:
             return self.rect()
         return canvas_paint.qrect(frame).toAlignedRect()
 
@@ -162,6 +166,11 @@ class Canvas(QWidget):
             self.update()
 
     @property
+    def _is_single(self) -> bool:
+        """Whether there is one square on screen."""
+        return self._mode not in (CanvasMode.TRIPTYCH, CanvasMode.SPACES)
+
+    @property
     def wanted_views(self) -> tuple[View, ...]:
         """The views on screen, the most wanted first."""
         views = {
@@ -170,6 +179,7 @@ class Canvas(QWidget):
             CanvasMode.B: (View.B,),
             CanvasMode.TRIPTYCH: (View.BLEND, View.A, View.B),
             CanvasMode.WIPE: tuple(reversed(self._wipe_views)),
+            CanvasMode.SPACES: (View.WEIGHTS, View.LATENTS),
         }[self._mode]
         return tuple(dict.fromkeys((View.A, *views))) if self._is_comparing else views
 
@@ -279,6 +289,9 @@ class Canvas(QWidget):
         if self._mode is CanvasMode.TRIPTYCH:
             left, middle, right = triptych(area)
             return {View.A: left, View.BLEND: middle, View.B: right}
+        if self._mode is CanvasMode.SPACES:
+            left, right = pair(area)
+            return {View.WEIGHTS: left, View.LATENTS: right}
         square = single(area)
         if self._mode is CanvasMode.WIPE:
             return dict.fromkeys(self._wipe_views, square)
@@ -497,14 +510,13 @@ class Canvas(QWidget):
 
     def _paint_views(self, painter: QPainter) -> None:
         theme = current_theme()
-        in_triptych = self._mode is CanvasMode.TRIPTYCH
         for view, frame in self.frames().items():
-            looked_at = View.A if self._is_comparing and view is View.BLEND else view
-            clip = frame if in_triptych else Rect(0, 0, self.width(), self.height())
-            self._paint_picture(painter, looked_at, frame, clip, may_stand_in=not in_triptych)
-            if in_triptych and view is not View.BLEND:
+            looked_at = View.A if self._is_comparing and view in _BLENDS else view
+            clip = Rect(0, 0, self.width(), self.height()) if self._is_single else frame
+            self._paint_picture(painter, looked_at, frame, clip, may_stand_in=self._is_single)
+            if not self._is_single and view not in _BLENDS:
                 canvas_paint.paint_side_edge(painter, theme, frame, view)
-            if in_triptych or self._zoom.factor <= 1:
+            if not self._is_single or self._zoom.factor <= 1:
                 canvas_paint.paint_caption(painter, theme, frame, looked_at, self._captions[looked_at])
 
     def _paint_wipe(self, painter: QPainter) -> None:

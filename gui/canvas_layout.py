@@ -99,6 +99,16 @@ def triptych(area: Rect) -> tuple[Rect, Rect, Rect]:
     return left, blend, right
 
 
+def pair(area: Rect) -> tuple[Rect, Rect]:
+    """Two squares of one size side by side."""
+    room = area.shrunk(MARGIN_PX)
+    gap = min(GAP_PX, room.width / 8)
+    edge = max(0.0, min((room.width - gap) / 2, room.height - 2 * CAPTION_PX))
+    middle_x, middle_y = area.centre
+    top = middle_y - edge / 2
+    return Rect(middle_x - gap / 2 - edge, top, edge, edge), Rect(middle_x + gap / 2, top, edge, edge)
+
+
 def placed(frame: Rect, zoom: Zoom) -> Rect:
     """Where the whole picture lies when it is looked at through `frame` with `zoom`. May reach out of it."""
     middle_x, middle_y = frame.centre

@@ -37,7 +37,7 @@ def paint_side_edge(painter: QPainter, theme: Theme, frame: Rect, view: View) ->
 
 
 def caption_color(theme: Theme, view: View) -> QColor:
-    return QColor({View.A: theme.canvas_a, View.B: theme.canvas_b, View.BLEND: theme.canvas_text}[view])
+    return QColor({View.A: theme.canvas_a, View.B: theme.canvas_b}.get(view, theme.canvas_text))
 
 
 def paint_caption(painter: QPainter, theme: Theme, frame: Rect, view: View, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A row of choices of which one is on: A | Blend | B | Triptych | Wipe."""
+"""A row of choices of which one is on: A | Blend | B | Triptych | Wipe | Spaces."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ VIEW_SEGMENTS = (
     Segment("b", "B", "Model B alone (3)", "b"),
     Segment("triptych", "Triptych", "A, blend and B of the same latent side by side (4)"),
     Segment("wipe", "Wipe", "Two pictures under a handle that wipes between them (C)"),
+    Segment("spaces", "Spaces", "The blend made of weights beside the one made of latents (5)"),
 )
 
 
