@@ -71,6 +71,11 @@ class LatentPanel(Section):
         self.cutoff.set_help("How many layers psi acts on, from the coarsest; all by default")
         self.class_index.set_help("Which class of a conditional model to draw")
         self.seed.setToolTip("The number that decides the face. Type one, or use the arrow keys")
+        self.pad.set_parameter("latent")
+        self.seed.set_parameter("latent")
+        self.psi.set_parameter("truncation_psi")
+        self.cutoff.set_parameter("truncation_cutoff")
+        self.class_index.set_parameter("class_index")
 
     def _connect(self) -> None:
         session = self._session

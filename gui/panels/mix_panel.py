@@ -41,9 +41,11 @@ class MixPanel(Section):
         follow_hand(session, self.matrix)
         self.matrix.strengths_changed.connect(self._turn)
         self.matrix.row_removed.connect(self.remove_source)
+        self.matrix.current_row_changed.connect(self._name_parameter)
         session.state_changed.connect(self.show_state)
         collection.models_changed.connect(self._refresh)
         collection.latents_changed.connect(self._refresh)
+        self._name_parameter(0)
         self.show_state(session.state)
 
     @Slot()
@@ -58,6 +60,10 @@ class MixPanel(Section):
         self.matrix.set_rows(tuple(self._row(index, source) for index, source in enumerate(state.mix)))
         self.empty.setVisible(not state.mix)
         self.matrix.setVisible(bool(state.mix))
+
+    @Slot(int)
+    def _name_parameter(self, index: int) -> None:
+        self.matrix.set_parameter(f"mix[{index}].strengths")
 
     def _row(self, index: int, source: MixSource) -> MatrixRow:
         count = 2 * len(self._columns)

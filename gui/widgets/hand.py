@@ -186,6 +186,15 @@ class HandWidget(QWidget):
         self.setWhatsThis(text)
         self._update_tooltip()
 
+    @property
+    def parameter(self) -> str:
+        """What of the EditState it turns, as a path: "truncation_psi", "noise.strength", "mix[0].strengths"."""
+        return str(self.property("parameter") or "")
+
+    def set_parameter(self, path: str) -> None:
+        """Name what it turns, for whoever wants to act on controls by what they do, such as keyframes."""
+        self.setProperty("parameter", path)
+
     def set_disabled_reason(self, reason: str | None) -> None:
         """Disable and say why, or enable with None."""
         if reason == self._disabled_reason:  # said with every move of a hand
