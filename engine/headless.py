@@ -22,7 +22,7 @@ from engine.job_handlers import JobHandlers
 from engine.job_table import Background, JobSteps
 from engine.latents import LatentStore
 from engine.library import MODEL_SUFFIXES, Library
-from engine.look import Look
+from engine.look import Look, restore_look_arrays
 from engine.look_file import read_look, sample_looks
 from engine.look_shelf import find_look, missing_model, shelf_looks
 from engine.messages import Job, JobResult, LoadModel, ModelLoaded
@@ -102,7 +102,7 @@ class Headless:
         return EditState(model_a=self.library.find(DEFAULT_A).ref, model_b=self.library.find(DEFAULT_B).ref)
 
     def look(self, text: str) -> Look:
-        """The look that a user means by a path, or by a name on the shelf. Its models are all here.
+        """The look that a user means by a path, or by a name on the shelf. Its models and directions are all here.
 
         Raises:
             RecipeError: there is none of that name, the file holds none, or (MissingModelError) a model is missing.
@@ -115,6 +115,7 @@ class Headless:
             one = find_look(text, shelf_looks(self.library.looks(), sample_looks(), self.library.models()))
         if one.missing:
             raise missing_model(one)
+        restore_look_arrays(one.look, self.store)
         return one.look
 
     def state_of(self, recipe: Recipe) -> EditState:

@@ -119,7 +119,8 @@ def _of_recipe(path: Path, recipe: Recipe) -> Inspection:
 def _of_look(path: Path, look: Look) -> Inspection:
     state = apply_look(look, EditState())
     lines = [line for line in _state_lines(state) if not line.startswith("  latent ")]
-    facts = {"kind": "look", "file": path.name, **json.loads(look_to_json(look))}
+    arrays = {"arrays": {key: len(content) for key, content in look.arrays.items()}} if look.arrays else {}
+    facts = {"kind": "look", "file": path.name, **json.loads(look_to_json(look)), **arrays}
     return Inspection(facts, _text([f"{path.name}: the look “{look.name}”", *lines]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from engine.atomic import storage_error, write_atomic
@@ -37,7 +38,9 @@ def read_look(path: Path) -> Look:
     if recipe is None:
         hint = "Looks are in .look.json files; a picture that Graft exported holds one too."
         raise RecipeFormatError(f"{printable(path.name, 100)} holds no look.", hint)
-    return look_of(recipe.state, stem_of(path))
+    look = look_of(recipe.state, stem_of(path))
+    directions = {use.key for use in look.directions}
+    return replace(look, arrays={key: recipe.arrays[key] for key in directions})
 
 
 def look_in(path: Path) -> Look | None:

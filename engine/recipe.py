@@ -84,16 +84,28 @@ def restore_arrays(recipe: Recipe, store: ArrayStore) -> EditState:
     Raises:
         RecipeFormatError: an array is not what its hash says.
     """
-    for key, content in recipe.arrays.items():
+    import_arrays(recipe.arrays, store, "A latent in the recipe")
+    return recipe.state
+
+
+def import_arrays(arrays: Mapping[str, bytes], store: ArrayStore, what: str) -> None:
+    """Put into the store what it has not yet.
+
+    Args:
+        what: Each of them, for messages: "A latent in the recipe".
+
+    Raises:
+        RecipeFormatError: an array is not what its hash says.
+    """
+    for key, content in arrays.items():
         if store.has(key):
             continue
         try:
             imported = store.import_bytes(content)
         except EngineError as error:
-            raise RecipeFormatError(f"A latent in the recipe is damaged. {error.user_message}") from error
+            raise RecipeFormatError(f"{what} is damaged. {error.user_message}") from error
         if imported != key:
-            raise RecipeFormatError("A latent in the recipe is not the one that its hash names.")
-    return recipe.state
+            raise RecipeFormatError(f"{what} is not the one that its hash names.")
 
 
 def recipe_to_json(recipe: Recipe) -> str:
@@ -103,7 +115,7 @@ def recipe_to_json(recipe: Recipe) -> str:
         "view": recipe.view.value,
         "state": state_to_json(recipe.state),
         "render": {"device": recipe.render.device, "dtype": recipe.render.dtype, "torch": recipe.render.torch},
-        "arrays": {key: base64.b64encode(recipe.arrays[key]).decode() for key in sorted(recipe.arrays)},
+        "arrays": arrays_to_json(recipe.arrays),
     }
     return json.dumps(document, allow_nan=False, separators=(",", ":"))
 
@@ -122,7 +134,7 @@ def recipe_from_json(text: str | bytes) -> Recipe:
         state,
         fields.choice("view", View, View.BLEND),
         fields.read("render", _render_from_json, RenderFacts()),
-        fields.read("arrays", _arrays_from_json, {}),
+        fields.read("arrays", arrays_from_json, {}),
     )
     fields.finish()
     if missing := sorted(latent_keys(state) - set(recipe.arrays)):
@@ -172,7 +184,16 @@ def _render_from_json(value: object, where: str) -> RenderFacts:
     return facts
 
 
-def _arrays_from_json(value: object, where: str) -> dict[str, bytes]:
+def arrays_to_json(arrays: Mapping[str, bytes]) -> dict[str, str]:
+    return {key: base64.b64encode(arrays[key]).decode() for key in sorted(arrays)}
+
+
+def arrays_from_json(value: object, where: str) -> dict[str, bytes]:
+    """Contents by key, not looked into.
+
+    Raises:
+        RecipeFormatError: a key is no SHA-256, or its text no base64.
+    """
     if type(value) is not dict or len(value) > MAX_ARRAYS:
         raise RecipeFormatError(f"{where} must be an object with at most {MAX_ARRAYS} fields.")
     arrays = {}

@@ -278,7 +278,7 @@ def _mixes(
     kept = []
     for source in mix:
         strengths = notes.numbers("mixing strength", source.strengths, 0.0, a.num_ws)
-        if not any(strengths):
+        if source.muted or not any(strengths):
             continue
         if isinstance(source.latent, StoredLatent) and (problem := _misfit(source.latent, a, shapes, notes)):
             notes.say(f"{problem.user_message} It is not mixed in.")

@@ -97,10 +97,15 @@ Latent: TypeAlias = SeedLatent | StoredLatent
 
 @dataclass(frozen=True, slots=True)
 class MixSource:
-    """A second latent and how much of it goes into each row of ``ws``: 0 none, 1 all of the row."""
+    """A second latent and how much of it goes into each row of ``ws``: 0 none, 1 all of the row.
+
+    Attributes:
+        muted: It waits: nothing of it is taken, whatever the strengths.
+    """
 
     latent: Latent
     strengths: tuple[float, ...] = ()
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,21 +59,16 @@ def state_to_json(state: EditState) -> dict[str, Any]:
         "truncation_psi": state.truncation_psi,
         "truncation_cutoff": state.truncation_cutoff,
         "class_index": state.class_index,
-        "mix": [
-            {"latent": latent_to_json(source.latent), "strengths": list(source.strengths)} for source in state.mix
-        ],
+        "mix": [_mix_to_json(source) for source in state.mix],
         "blend": blend_to_json(state.blend),
         "noise": noise_to_json(state.noise),
     }
     if state.overlays:
-        document["overlays"] = [_overlay_to_json(overlay) for overlay in state.overlays]
+        document["overlays"] = [overlay_to_json(overlay) for overlay in state.overlays]
     if state.directions:
-        document["directions"] = [_direction_to_json(use) for use in state.directions]
+        document["directions"] = [direction_to_json(use) for use in state.directions]
     if state.style_edits:
-        document["style_edits"] = [
-            {"position": edit.position, "channel": edit.channel, "amount": edit.amount, "torgb": edit.torgb}
-            for edit in state.style_edits
-        ]
+        document["style_edits"] = [style_edit_to_json(edit) for edit in state.style_edits]
     return document
 
 
@@ -95,9 +90,9 @@ def state_from_json(value: object, where: str = "state") -> EditState:
         mix=fields.items("mix", _mix_from_json, MAX_MIX_SOURCES),
         blend=fields.read("blend", blend_from_json, default.blend),
         noise=fields.read("noise", noise_from_json, default.noise),
-        overlays=fields.items("overlays", _overlay_from_json, MAX_OVERLAYS),
-        directions=fields.items("directions", _direction_from_json, MAX_DIRECTIONS),
-        style_edits=fields.items("style_edits", _style_edit_from_json, MAX_STYLE_EDITS),
+        overlays=fields.items("overlays", overlay_from_json, MAX_OVERLAYS),
+        directions=fields.items("directions", direction_from_json, MAX_DIRECTIONS),
+        style_edits=fields.items("style_edits", style_edit_from_json, MAX_STYLE_EDITS),
     )
     fields.finish()
     return state
@@ -272,21 +267,28 @@ def _name(name: str) -> str:
     return printable(name.replace("\\", "/").rstrip("/").rpartition("/")[2], MAX_NAME_CHARS)
 
 
+def _mix_to_json(source: MixSource) -> dict[str, Any]:
+    document: dict[str, Any] = {"latent": latent_to_json(source.latent), "strengths": list(source.strengths)}
+    return document | {"muted": True} if source.muted else document
+
+
 def _mix_from_json(value: object, where: str) -> MixSource:
     fields = Fields(value, where)
     source = MixSource(
-        fields.read("latent", latent_from_json), fields.items("strengths", read_number, MAX_PER_LAYER)
+        fields.read("latent", latent_from_json),
+        fields.items("strengths", read_number, MAX_PER_LAYER),
+        fields.read("muted", read_bool, False),
     )
     fields.finish()
     return source
 
 
-def _overlay_to_json(overlay: Overlay) -> dict[str, Any]:
+def overlay_to_json(overlay: Overlay) -> dict[str, Any]:
     curve = None if overlay.curve is None else list(overlay.curve)
     return {"model": model_to_json(overlay.model), "alpha": overlay.alpha, "curve": curve}
 
 
-def _overlay_from_json(value: object, where: str) -> Overlay:
+def overlay_from_json(value: object, where: str) -> Overlay:
     fields = Fields(value, where)
     overlay = Overlay(
         model=fields.read("model", model_from_json),
@@ -297,12 +299,12 @@ def _overlay_from_json(value: object, where: str) -> Overlay:
     return overlay
 
 
-def _direction_to_json(use: DirectionUse) -> dict[str, Any]:
+def direction_to_json(use: DirectionUse) -> dict[str, Any]:
     rows = None if use.layer_range is None else list(use.layer_range)
     return {"key": use.key, "amount": use.amount, "layer_range": rows, "name": _name(use.name)}
 
 
-def _direction_from_json(value: object, where: str) -> DirectionUse:
+def direction_from_json(value: object, where: str) -> DirectionUse:
     fields = Fields(value, where)
     use = DirectionUse(
         key=fields.read("key", read_key),
@@ -321,19 +323,23 @@ def _read_layer_range(value: object, where: str) -> tuple[int, int]:
     return rows[0], rows[1]
 
 
-def _style_edit_from_json(value: object, where: str) -> StyleEdit:
+def style_edit_to_json(edit: StyleEdit) -> dict[str, Any]:
+    return {"position": edit.position, "channel": edit.channel, "amount": edit.amount, "torgb": edit.torgb}
+
+
+def style_edit_from_json(value: object, where: str) -> StyleEdit:
     fields = Fields(value, where)
     edit = StyleEdit(
         position=fields.whole("position", 0, MAX_PER_LAYER - 1),
         channel=fields.whole("channel", 0, MAX_CHANNELS - 1),
         amount=fields.number("amount", 0.0),
-        torgb=fields.read("torgb", _read_bool, False),
+        torgb=fields.read("torgb", read_bool, False),
     )
     fields.finish()
     return edit
 
 
-def _read_bool(value: object, where: str) -> bool:
+def read_bool(value: object, where: str) -> bool:
     if type(value) is not bool:
         raise RecipeFormatError(f"{where} is {_shown(value)}; it must be true or false.")
     return value

@@ -5,23 +5,47 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from edit_states import any_state, seeded_state, store_with_portrait
+from edit_states import any_state, seed_latents, states, store_with_portrait
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import MAX_MESSAGE_CHARS, RecipeError, RecipeFormatError, RecipeVersionError, StorageError
-from engine.look import Look, MixSlot, apply_look, look_from_json, look_of, look_to_json, with_known_models
+from engine.errors import (
+    MAX_MESSAGE_CHARS,
+    LatentError,
+    RecipeError,
+    RecipeFormatError,
+    RecipeVersionError,
+    StorageError,
+)
+from engine.latents import LatentStore
+from engine.look import (
+    MAX_LOOK_BYTES,
+    Look,
+    MixSlot,
+    apply_look,
+    look_from_json,
+    look_of,
+    look_to_json,
+    restore_look_arrays,
+    with_arrays,
+    with_known_models,
+)
 from engine.look_file import LOOK_SUFFIX, file_name, is_look, read_look, sample_looks, stem_of, write_look
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import (
+    DirectionUse,
     EditState,
     MixSource,
     ModelRef,
+    Overlay,
     SeedLatent,
     StoredLatent,
     View,
+    model_refs,
     with_alpha,
+    with_direction,
     with_mix_source,
     with_seed,
     with_truncation,
@@ -48,7 +72,7 @@ def test_that_a_look_never_changes_whose_face_it_is(worn: EditState, bare: EditS
     assert (dressed.blend, dressed.noise) == (worn.blend, worn.noise)
 
 
-@given(seeded_state, seeded_state)
+@given(states(seed_latents), states(seed_latents))
 def test_that_all_seeds_look_alike_under_one_look(worn: EditState, bare: EditState) -> None:
     dressed = apply_look(look_of(worn, "mine"), bare)
     whole = replace(worn, latent=bare.latent, class_index=bare.class_index, model_a=worn.model_a or bare.model_a)
@@ -85,6 +109,79 @@ def test_that_the_users_models_can_be_kept() -> None:
     assert (kept.model_a, kept.model_b, kept.blend.alpha) == (own.model_a, own.model_b, 0.3)
 
 
+def without_names(look: Look) -> Look:
+    """Names of models and directions go through a sieve, as in recipes."""
+
+    def nameless(ref: ModelRef | None) -> ModelRef | None:
+        return None if ref is None else ModelRef(ref.sha256, "")
+
+    return replace(
+        look,
+        model_a=nameless(look.model_a),
+        model_b=nameless(look.model_b),
+        embedded=frozenset(),
+        overlays=tuple(replace(one, model=ModelRef(one.model.sha256, "")) for one in look.overlays),
+        directions=tuple(replace(use, name="") for use in look.directions),
+    )
+
+
+# --- directions -----------------------------------------------------------------------------------------------------
+
+
+def smiling(store: LatentStore) -> Look:
+    key = store.put_ws(np.random.RandomState(3).randn(1, 32))
+    return look_of(with_direction(BOTH, 0, DirectionUse(key, 2.0, (0, 4), "smile")), "Smile")
+
+
+def test_that_a_look_takes_its_directions_to_another_computer(tmp_path: Path) -> None:
+    here, there = LatentStore(), LatentStore()
+    look = smiling(here)
+    write_look(tmp_path / "smile.look.json", with_arrays(look, here))
+    brought = read_look(tmp_path / "smile.look.json")
+    restore_look_arrays(brought, there)
+    assert brought == look
+    np.testing.assert_array_equal(there.ws(look.directions[0].key), here.ws(look.directions[0].key))
+
+
+def test_that_a_pictures_look_brings_its_directions(tmp_path: Path) -> None:
+    here, there = LatentStore(), LatentStore()
+    look = smiling(here)
+    state = apply_look(look, BOTH)
+    (tmp_path / "still.json").write_text(recipe_to_json(make_recipe(state, View.BLEND, here)), encoding="utf-8")
+    restore_look_arrays(read_look(tmp_path / "still.json"), there)
+    assert there.has(look.directions[0].key)
+
+
+def test_that_a_look_without_its_direction_is_refused_by_the_directions_name() -> None:
+    with pytest.raises(LatentError, match="“Smile” lacks its direction “smile”"):
+        restore_look_arrays(smiling(LatentStore()), LatentStore())
+
+
+def test_that_an_array_that_is_not_what_its_key_says_is_refused() -> None:
+    here = LatentStore()
+    other = here.export_bytes(here.put_ws(np.zeros((1, 32), np.float32)))
+    look = smiling(here)
+    for content, problem in ((other, "not the one"), (b"no safetensors", "damaged")):
+        with pytest.raises(RecipeFormatError, match=problem):
+            restore_look_arrays(replace(look, arrays={look.directions[0].key: content}), LatentStore())
+
+
+def test_that_a_look_stays_small() -> None:
+    store = LatentStore()
+    keys = [store.put_ws(np.full((64, 512), number, np.float32)) for number in range(20)]
+    look = look_of(replace(BOTH, directions=tuple(map(DirectionUse, keys))), "heavy")
+    with pytest.raises(RecipeError, match="2,048"):
+        with_arrays(look, store)
+    assert len(look_to_json(with_arrays(replace(look, directions=look.directions[:15]), store))) < MAX_LOOK_BYTES
+
+
+def test_that_further_models_stay_the_users_own_when_models_are_kept() -> None:
+    inked = replace(BOTH, overlays=(Overlay(ModelRef("f" * 64, "ink"), 0.5),))
+    assert apply_look(look_of(inked, "x"), BOTH).overlays == inked.overlays
+    assert apply_look(look_of(inked, "x"), BOTH, keep_models=True).overlays == ()
+    assert apply_look(look_of(BOTH, "x"), inked, keep_models=True).overlays == inked.overlays
+
+
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
@@ -102,6 +199,14 @@ def test_that_new_weights_of_an_embedded_model_take_the_place_of_the_old() -> No
     assert (found.model_a, found.model_b) == (A, newer)
 
 
+def test_that_models_laid_over_are_found_like_the_others() -> None:
+    old, newer, renamed = ModelRef("1" * 64, "pencil"), ModelRef("2" * 64, "pencil"), ModelRef(B.sha256, "my toon")
+    state = replace(BOTH, model_b=None, overlays=(Overlay(B, 0.5), Overlay(old)))
+    look = with_known_models(look_of(state, "x", ["pencil"]), {B.sha256: renamed}, {"pencil": newer})
+    assert [overlay.model for overlay in look.overlays] == [renamed, newer]
+    assert look.models == (A, renamed, newer)
+
+
 def test_that_a_users_own_model_is_never_replaced_by_one_of_the_same_name() -> None:
     embedded = ModelRef("f" * 64, "toon")
     look = look_of(BOTH, "x", embedded=("portrait",))
@@ -113,14 +218,9 @@ def test_that_a_users_own_model_is_never_replaced_by_one_of_the_same_name() -> N
 
 @given(any_state, st.integers(0, 3))
 def test_that_a_look_comes_back_from_json_as_it_was(state: EditState, indent: int) -> None:
-    names = [ref.name for ref in (state.model_a, state.model_b) if ref is not None]
-    look = look_of(state, "Ink over photo", names)
+    look = look_of(state, "Ink over photo", [ref.name for ref in model_refs(state)])
     again = look_from_json(look_to_json(look, indent=indent or None))
-    # Names of models go through the same sieve as in recipes.
-    assert replace(again, model_a=None, model_b=None, embedded=frozenset()) == replace(
-        look, model_a=None, model_b=None, embedded=frozenset()
-    )
-    assert [ref.sha256 for ref in again.models] == [ref.sha256 for ref in look.models]
+    assert without_names(again) == without_names(look)
 
 
 def test_that_a_short_look_written_by_hand_is_enough() -> None:
@@ -141,7 +241,13 @@ def test_that_a_look_from_the_future_is_refused_with_both_versions() -> None:
         ("mix", [{"latent": {"key": "c" * 64}, "strengths": [1]}], "look.mix[0].latent"),
         ("mix", [{"strengths": [1], "colour": 1}], "colour"),
         ("model_a", {"sha256": "../../etc/passwd", "name": "x"}, "look.model_a.sha256"),
-        ("embedded", ["a", "b", "c"], "look.embedded"),
+        ("embedded", ["a"] * 19, "look.embedded"),
+        ("overlays", [{"alpha": 1}], "look.overlays[0].model"),
+        ("directions", [{"key": "smile"}], "look.directions[0].key"),
+        ("directions", [{"key": "d" * 64, "layer_range": [5, 2]}], "look.directions[0].layer_range"),
+        ("style_edits", [{"position": 3, "channel": -1}], "look.style_edits[0].channel"),
+        ("arrays", {"../x": ""}, "look.arrays"),
+        ("arrays", {"d" * 64: "…"}, "look.arrays"),
         ("truncation_psi", 1e9, "look.truncation_psi"),
         ("truncation_cutoff", -1, "look.truncation_cutoff"),
         ("name", ["x"], "look.name"),
