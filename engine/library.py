@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.atomic import storage_error
-from engine.database import DamagedDatabaseError, database_files, in_plain_words, open_database, transaction
 from engine.descriptor import NetworkDescriptor
-from engine.errors import MissingModelError, RecipeError, StorageError, printable
+from engine.errors import MissingModelError
+from engine.library_file import LibraryFile, as_column, as_path, clean_file_name, free_name
+from engine.library_latents import LatentTable
+from engine.library_looks import LookTable
 from engine.library_records import (
     LatentRecord,
     LookRecord,
@@ -27,31 +27,10 @@ from engine.library_records import (
     descriptor_from_json,
     descriptor_to_json,
 )
-from engine.look import MAX_LOOK_BYTES, VERSION_FIELD, Look, clean_name, look_from_json, look_of, look_to_json
+from engine.look import Look
 from engine.state import ModelRef, StoredLatent
-from engine.state_json import parse_json, state_from_json
 
-LIBRARY_VERSION = 2
-MAX_NAME_CHARS = 100
-MAX_THUMBNAIL_BYTES = 1 << 20
 MODEL_SUFFIXES = frozenset({".safetensors", ".pkl", ".pt", ".pth", ".ckpt"})
-
-_SCHEMA = """
-CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, source TEXT,
-    source_size INTEGER, descriptor TEXT NOT NULL, note TEXT NOT NULL, embedded INTEGER NOT NULL,
-    used INTEGER NOT NULL, thumbnail BLOB);
-CREATE TABLE latents (key TEXT PRIMARY KEY, noise_key TEXT, name TEXT NOT NULL, model_sha256 TEXT, model_name TEXT,
-    added INTEGER NOT NULL, thumbnail BLOB);
-CREATE TABLE looks (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, state TEXT NOT NULL, thumbnail BLOB,
-    trashed INTEGER);
-CREATE TABLE samples (key TEXT PRIMARY KEY);
-CREATE TABLE hashes (path TEXT PRIMARY KEY, size INTEGER NOT NULL, changed_ns INTEGER NOT NULL, sha256 TEXT NOT NULL)
-"""
-
-_MIGRATIONS = {
-    # Looks go to the trash and come back; sample portraits are put on the shelf once.
-    1: "ALTER TABLE looks ADD COLUMN trashed INTEGER; CREATE TABLE samples (key TEXT PRIMARY KEY)",
-}
 
 
 class Library:
@@ -60,32 +39,27 @@ class Library:
     A damaged file is set aside and a new one begun; `notice` then says so.
 
     Args:
-        file: The SQLite file; its folder is made if need be.
+        path: The SQLite file; its folder is made if need be.
 
     Raises:
         StorageError: it can be neither opened nor made.
+
+    Attributes:
+        file: The connection, for tables that have a module of their own (`engine.library_file`).
     """
 
-    def __init__(self, file: Path) -> None:
-        self.notice = ""
-        self._guard = threading.RLock()
-        try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error("make the folder of the library", error) from error
-        try:
-            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library", _MIGRATIONS)
-        except DamagedDatabaseError:
-            kept = _set_aside(file)
-            self.notice = (
-                f"The library file was damaged. Graft began a new one and kept the old as {kept.name}. "
-                "Model files were not touched: drop them on the window to add them again."
-            )
-            self._connection = open_database(file, LIBRARY_VERSION, _SCHEMA, "the library", _MIGRATIONS)
+    def __init__(self, path: Path) -> None:
+        self.file = LibraryFile(path)
+        self._latents = LatentTable(self.file)
+        self._look_table = LookTable(self.file)
+
+    @property
+    def notice(self) -> str:
+        """What is to be told about opening the file; usually nothing."""
+        return self.file.notice
 
     def close(self) -> None:
-        with self._guard:
-            self._connection.close()
+        self.file.close()
 
     # --- models ---------------------------------------------------------------------------------------------------
 
@@ -100,7 +74,8 @@ class Library:
         note: Mapping[str, Any] | None = None,
         embedded: bool = False,
     ) -> ModelRef:
-        """Put a model on the shelf, or bring up to date where its files are. A known model keeps its name.
+        """Put a model on the shelf, or bring up to date where its files are. A known model keeps its name, and one
+        from the trash is back.
 
         Args:
             path: Graft safetensors file to read.
@@ -112,36 +87,45 @@ class Library:
             What states call it. The name is made unlike that of every other model.
         """
         size = _size_of(source or path)
-        with self._writing("keep the model in the library"):
-            row = self._row("SELECT name FROM models WHERE sha256 = ?", sha256)
-            unique = str(row[0]) if row else self._free_name(name, sha256)
-            self._connection.execute(
-                "INSERT INTO models (sha256, name, path, source, source_size, descriptor, note, embedded, used)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(used), 0) + 1 FROM models))"
+        with self.file.writing("keep the model in the library") as connection:
+            row = self.file.row("SELECT name FROM models WHERE sha256 = ?", sha256)
+            unique = self._free_name(str(row[0]) if row else name, sha256)
+            connection.execute(
+                "INSERT INTO models (sha256, name, path, source, source_size, descriptor, note, embedded, used,"
+                " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(used), 0) + 1 FROM models), ?)"
                 " ON CONFLICT (sha256) DO UPDATE SET path = excluded.path,"
                 " source = coalesce(excluded.source, source), source_size = excluded.source_size,"
                 " descriptor = excluded.descriptor, note = excluded.note, embedded = excluded.embedded,"
-                " used = excluded.used",
+                " used = excluded.used, name = excluded.name, trashed = NULL",
                 (
                     sha256,
                     unique,
-                    _as_column(path.absolute()),
-                    _as_column(source.absolute()) if source else None,
+                    as_column(path.absolute()),
+                    as_column(source.absolute()) if source else None,
                     size,
                     descriptor_to_json(descriptor),
                     json.dumps(dict(note or {})),
                     embedded,
+                    int(time.time()),
                 ),
             )
         return ModelRef(sha256, unique)
 
     def models(self) -> tuple[ModelRecord, ...]:
-        """Every model, the one used last first."""
-        rows = self._rows(f"SELECT {_MODEL_COLUMNS} FROM models ORDER BY used DESC")
+        """Every model on the shelf, the one used last first."""
+        return self._models("trashed IS NULL ORDER BY used DESC")
+
+    def trashed_models(self) -> tuple[ModelRecord, ...]:
+        """Every model in the trash, the one that went there last first."""
+        return self._models("trashed IS NOT NULL ORDER BY trashed DESC")
+
+    def _models(self, which: str) -> tuple[ModelRecord, ...]:
+        rows = self.file.rows(f"SELECT {_MODEL_COLUMNS} FROM models WHERE {which}")
         return tuple(record for row in rows if (record := _model_record(row)) is not None)
 
     def model(self, sha256: str) -> ModelRecord | None:
-        rows = self._rows(f"SELECT {_MODEL_COLUMNS} FROM models WHERE sha256 = ?", sha256)
+        """A model by its hash, also one in the trash."""
+        rows = self.file.rows(f"SELECT {_MODEL_COLUMNS} FROM models WHERE sha256 = ?", sha256)
         return _model_record(rows[0]) if rows else None
 
     def find(self, text: str) -> ModelRecord:
@@ -169,10 +153,10 @@ class Library:
         The converted file, else the user's own if its content is still the same, else a file with that content in a
         folder where other models came from.
         """
-        row = self._row("SELECT path, source, source_size FROM models WHERE sha256 = ?", sha256)
+        row = self.file.row("SELECT path, source, source_size FROM models WHERE sha256 = ?", sha256)
         if row is None:
             return None
-        path, source, size = _as_path(row[0]), row[1], row[2]
+        path, source, size = as_path(row[0]), row[1], row[2]
         if path.is_file() and (source or self.hash_of(path) == sha256):  # a conversion has another hash
             return path
         for candidate in self._candidates(source, size):
@@ -197,134 +181,101 @@ class Library:
                 "Look for the file that the recipe was made with.",
                 sha256=sha256,
             )
-        with self._writing("keep the model's place"):
+        with self.file.writing("keep the model's place") as connection:
             change = "UPDATE models SET source = ?, source_size = ? WHERE sha256 = ?"
-            self._connection.execute(change, (_as_column(path.absolute()), _size_of(path), sha256))
+            connection.execute(change, (as_column(path.absolute()), _size_of(path), sha256))
         return path
 
     def touch(self, sha256: str) -> None:
         """The model was used just now."""
-        with self._writing("note a model's use"):
+        with self.file.writing("note a model's use") as connection:
             newest = "(SELECT max(used) + 1 FROM models)"
-            self._connection.execute(f"UPDATE models SET used = {newest} WHERE sha256 = ?", (sha256,))
+            connection.execute(f"UPDATE models SET used = {newest} WHERE sha256 = ?", (sha256,))
 
     def rename_model(self, sha256: str, name: str) -> ModelRef:
-        with self._writing("rename the model"):
+        with self.file.writing("rename the model") as connection:
             unique = self._free_name(name, sha256)
-            self._connection.execute("UPDATE models SET name = ? WHERE sha256 = ?", (unique, sha256))
+            connection.execute("UPDATE models SET name = ? WHERE sha256 = ?", (unique, sha256))
         return ModelRef(sha256, unique)
 
+    def trash_model(self, sha256: str) -> None:
+        """Take a model off the shelf. It stays in the trash, and its files where they are. An embedded one stays."""
+        with self.file.writing("move the model to the trash") as connection:
+            newest = "(SELECT coalesce(max(trashed), 0) + 1 FROM models)"
+            connection.execute(f"UPDATE models SET trashed = {newest} WHERE sha256 = ? AND NOT embedded", (sha256,))
+
+    def restore_model(self, sha256: str) -> None:
+        with self.file.writing("bring the model back") as connection:
+            row = self.file.row("SELECT name FROM models WHERE sha256 = ?", sha256)
+            if row is not None:
+                free = self._free_name(str(row[0]), sha256)
+                connection.execute("UPDATE models SET trashed = NULL, name = ? WHERE sha256 = ?", (free, sha256))
+
     def forget_model(self, sha256: str) -> None:
-        """Take a model off the shelf. Its files stay."""
-        with self._writing("forget the model"):
-            self._connection.execute("DELETE FROM models WHERE sha256 = ?", (sha256,))
+        """Forget a model for good. Its files stay."""
+        with self.file.writing("forget the model") as connection:
+            connection.execute("DELETE FROM models WHERE sha256 = ?", (sha256,))
 
     def set_model_thumbnail(self, sha256: str, png: bytes) -> None:
-        self._set_thumbnail("UPDATE models SET thumbnail = ? WHERE sha256 = ?", png, sha256)
+        self.file.set_thumbnail("UPDATE models SET thumbnail = ? WHERE sha256 = ?", png, sha256)
 
     def model_thumbnail(self, sha256: str) -> bytes | None:
-        return self._thumbnail("SELECT thumbnail FROM models WHERE sha256 = ?", sha256)
+        return self.file.thumbnail("SELECT thumbnail FROM models WHERE sha256 = ?", sha256)
 
-    # --- portraits ------------------------------------------------------------------------------------------------
+    # --- portraits: see `LatentTable` -------------------------------------------------------------------------------
 
     def add_latent(self, latent: StoredLatent, model: ModelRef | None, thumbnail: bytes = b"") -> None:
-        """Put a portrait on the shelf, or replace the one with the same ``ws``."""
-        name = _clean_name(latent.name) or "portrait"
-        values = (latent.key, latent.noise_key, name, model and model.sha256, model and model.name, thumbnail or None)
-        with self._writing("keep the portrait"):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO latents (key, noise_key, name, model_sha256, model_name, thumbnail, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(added), 0) + 1 FROM latents))",
-                values,
-            )
+        self._latents.add(latent, model, thumbnail)
 
     def latents(self) -> tuple[LatentRecord, ...]:
-        """Every portrait, the newest first."""
-        rows = self._rows("SELECT key, name, noise_key, model_sha256, model_name FROM latents ORDER BY added DESC")
-        return tuple(
-            LatentRecord(StoredLatent(key, name, noise_key), ModelRef(sha256, model_name) if sha256 else None)
-            for key, name, noise_key, sha256, model_name in rows
-        )
+        return self._latents.on_shelf()
+
+    def trashed_latents(self) -> tuple[LatentRecord, ...]:
+        return self._latents.in_trash()
 
     def latent_thumbnail(self, key: str) -> bytes | None:
-        return self._thumbnail("SELECT thumbnail FROM latents WHERE key = ?", key)
+        return self._latents.thumbnail(key)
 
     def rename_latent(self, key: str, name: str) -> None:
-        with self._writing("rename the portrait"):
-            cleaned = _clean_name(name) or "portrait"
-            self._connection.execute("UPDATE latents SET name = ? WHERE key = ?", (cleaned, key))
+        self._latents.rename(key, name)
+
+    def trash_latent(self, key: str) -> None:
+        self._latents.trash(key)
+
+    def restore_latent(self, key: str) -> None:
+        self._latents.restore(key)
 
     def forget_latent(self, key: str) -> None:
-        """Take a portrait off the shelf. Its arrays stay: old states may name them."""
-        with self._writing("forget the portrait"):
-            self._connection.execute("DELETE FROM latents WHERE key = ?", (key,))
-
-    # --- looks ----------------------------------------------------------------------------------------------------
-
-    def add_look(self, look: Look, thumbnail: bytes = b"") -> LookRecord:
-        """Keep a look. Its name is made unlike that of every other one on the shelf."""
-        with self._writing("keep the look"):
-            named = replace(look, name=self._free_look_name(look.name))
-            insert = "INSERT INTO looks (name, state, thumbnail) VALUES (?, ?, ?)"
-            values = (named.name, look_to_json(named), thumbnail or None)
-            return LookRecord(self._connection.execute(insert, values).lastrowid or 0, named)
-
-    def looks(self) -> tuple[LookRecord, ...]:
-        """Every look on the shelf, the newest first."""
-        return self._looks("trashed IS NULL ORDER BY id DESC")
-
-    def trashed_looks(self) -> tuple[LookRecord, ...]:
-        """Every look in the trash, the one that went there last first."""
-        return self._looks("trashed IS NOT NULL ORDER BY trashed DESC")
-
-    def look_thumbnail(self, look_id: int) -> bytes | None:
-        return self._thumbnail("SELECT thumbnail FROM looks WHERE id = ?", look_id)
-
-    def rename_look(self, look_id: int, name: str) -> str:
-        """Give a look another name, and return it: it is made unlike that of every other one."""
-        with self._writing("rename the look"):
-            free = self._free_look_name(name, look_id)
-            self._connection.execute("UPDATE looks SET name = ? WHERE id = ?", (free, look_id))
-        return free
-
-    def trash_look(self, look_id: int) -> None:
-        """Take a look off the shelf. It stays in the trash."""
-        with self._writing("move the look to the trash"):
-            newest = "(SELECT coalesce(max(trashed), 0) + 1 FROM looks)"
-            self._connection.execute(f"UPDATE looks SET trashed = {newest} WHERE id = ?", (look_id,))
-
-    def restore_look(self, look_id: int) -> None:
-        """Bring a look back from the trash."""
-        with self._writing("bring the look back"):
-            row = self._row("SELECT name FROM looks WHERE id = ?", look_id)
-            if row is not None:
-                change = "UPDATE looks SET trashed = NULL, name = ? WHERE id = ?"
-                self._connection.execute(change, (self._free_look_name(row[0], look_id), look_id))
-
-    def _looks(self, which: str) -> tuple[LookRecord, ...]:
-        rows = self._rows(f"SELECT id, name, state FROM looks WHERE {which}")
-        return tuple(record for row in rows if (record := _look_record(row)) is not None)
-
-    def _free_look_name(self, name: str, look_id: int = 0) -> str:
-        rows = self._rows("SELECT name FROM looks WHERE trashed IS NULL AND id != ?", look_id)
-        return _free(clean_name(name), {str(row[0]).lower() for row in rows})
-
-    # --- samples --------------------------------------------------------------------------------------------------
+        self._latents.forget(key)
 
     def add_sample_latent(self, latent: StoredLatent, model: ModelRef) -> None:
-        """Put a portrait that comes with Graft on the shelf, unless it was there before: it may be taken off."""
-        if self._row("SELECT 1 FROM samples WHERE key = ?", latent.key) is None:
-            self.add_latent(latent, model)
-            with self._writing("keep the sample portrait"):
-                self._connection.execute("INSERT OR IGNORE INTO samples VALUES (?)", (latent.key,))
+        self._latents.add_sample(latent, model)
 
     def forget_sample_latents_except(self, kept: Sequence[str]) -> None:
-        """Take the other sample portraits off the shelf: they, or their models, no longer come with Graft."""
-        marks = ",".join("?" * len(kept))
-        gone = f"SELECT key FROM samples WHERE key NOT IN ({marks})"
-        with self._writing("bring the sample portraits up to date"):
-            self._connection.execute(f"DELETE FROM latents WHERE key IN ({gone})", tuple(kept))
-            self._connection.execute(f"DELETE FROM samples WHERE key NOT IN ({marks})", tuple(kept))
+        self._latents.forget_samples_except(kept)
+
+    # --- looks: see `LookTable` -------------------------------------------------------------------------------------
+
+    def add_look(self, look: Look, thumbnail: bytes = b"") -> LookRecord:
+        return self._look_table.add(look, thumbnail)
+
+    def looks(self) -> tuple[LookRecord, ...]:
+        return self._look_table.on_shelf()
+
+    def trashed_looks(self) -> tuple[LookRecord, ...]:
+        return self._look_table.in_trash()
+
+    def look_thumbnail(self, look_id: int) -> bytes | None:
+        return self._look_table.thumbnail(look_id)
+
+    def rename_look(self, look_id: int, name: str) -> str:
+        return self._look_table.rename(look_id, name)
+
+    def trash_look(self, look_id: int) -> None:
+        self._look_table.trash(look_id)
+
+    def restore_look(self, look_id: int) -> None:
+        self._look_table.restore(look_id)
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -332,28 +283,28 @@ class Library:
         """SHA-256 of a file, remembered until its size or time of change differs; None when it cannot be read."""
         try:
             status = path.stat()
-            row = self._row("SELECT size, changed_ns, sha256 FROM hashes WHERE path = ?", _as_column(path))
+            row = self.file.row("SELECT size, changed_ns, sha256 FROM hashes WHERE path = ?", as_column(path))
             if row is not None and row[:2] == (status.st_size, status.st_mtime_ns):
                 return str(row[2])
             found = _sha256_of(path)
         except OSError:
             return None
-        with self._writing("remember a file's hash"):
-            values = (_as_column(path), status.st_size, status.st_mtime_ns, found)
-            self._connection.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", values)
+        with self.file.writing("remember a file's hash") as connection:
+            values = (as_column(path), status.st_size, status.st_mtime_ns, found)
+            connection.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", values)
         return found
 
     def forget_embedded_except(self, kept: Sequence[str]) -> None:
         """Take embedded models off the shelf that no longer come with Graft."""
         marks = ",".join("?" * len(kept))
-        with self._writing("bring the embedded models up to date"):
-            self._connection.execute(f"DELETE FROM models WHERE embedded AND sha256 NOT IN ({marks})", tuple(kept))
+        with self.file.writing("bring the embedded models up to date") as connection:
+            connection.execute(f"DELETE FROM models WHERE embedded AND sha256 NOT IN ({marks})", tuple(kept))
 
     def _candidates(self, source: str | bytes | None, size: int | None) -> Iterator[Path]:
         if source:
-            yield _as_path(source)
-        rows = self._rows("SELECT source FROM models WHERE source IS NOT NULL UNION SELECT path FROM models")
-        for folder in sorted({_as_path(row[0]).parent for row in rows}):
+            yield as_path(source)
+        rows = self.file.rows("SELECT source FROM models WHERE source IS NOT NULL UNION SELECT path FROM models")
+        for folder in sorted({as_path(row[0]).parent for row in rows}):
             try:
                 names = sorted(os.listdir(folder))
             except OSError:
@@ -365,40 +316,18 @@ class Library:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._guard, in_plain_words("read the library"):
-            return self._connection.execute(query, values).fetchall()
-
-    def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        rows = self._rows(query, *values)
-        return rows[0] if rows else None
-
-    @contextmanager
-    def _writing(self, doing: str) -> Iterator[None]:
-        with self._guard, in_plain_words(doing), transaction(self._connection):
-            yield
-
-    def _set_thumbnail(self, change: str, png: bytes, key: str) -> None:
-        if len(png) > MAX_THUMBNAIL_BYTES:
-            raise StorageError(f"A thumbnail of {len(png):,} bytes is too large for the library.")
-        with self._writing("keep a thumbnail"):
-            self._connection.execute(change, (png, key))
-
-    def _thumbnail(self, query: str, key: object) -> bytes | None:
-        row = self._row(query, key)
-        return bytes(row[0]) if row and row[0] else None
-
     def _free_name(self, name: str, sha256: str) -> str:
-        taken = {str(row[0]).lower() for row in self._rows("SELECT name FROM models WHERE sha256 != ?", sha256)}
-        return _free(_clean_name(name) or sha256[:8], taken)
+        rows = self.file.rows("SELECT name FROM models WHERE trashed IS NULL AND sha256 != ?", sha256)
+        taken = {str(row[0]).lower() for row in rows}
+        return free_name(clean_file_name(name) or sha256[:8], taken)
 
 
-_MODEL_COLUMNS = "sha256, name, path, source, descriptor, note, embedded"
+_MODEL_COLUMNS = "sha256, name, path, source, descriptor, note, embedded, added_at"
 
 
 def _model_record(row: Sequence[Any]) -> ModelRecord | None:
     """None for a row that an older or broken Graft left: the shelf goes on without it."""
-    sha256, name, path, source, descriptor, note, embedded = row
+    sha256, name, path, source, descriptor, note, embedded, added_at = row
     try:
         described, noted = descriptor_from_json(descriptor), json.loads(note)
     except (ValueError, TypeError, KeyError):
@@ -406,50 +335,12 @@ def _model_record(row: Sequence[Any]) -> ModelRecord | None:
     return ModelRecord(
         ModelRef(sha256, name),
         described,
-        _as_path(path),
-        _as_path(source) if source else None,
+        as_path(path),
+        as_path(source) if source else None,
         noted,
         bool(embedded),
+        added_at,
     )
-
-
-def _look_record(row: Sequence[Any]) -> LookRecord | None:
-    """None for a row that cannot be read. Before version 2 of the library a look was a whole state."""
-    look_id, name, text = row
-    try:
-        document = parse_json(text, "The look", MAX_LOOK_BYTES)
-        is_look = isinstance(document, dict) and VERSION_FIELD in document
-        look = look_from_json(text) if is_look else look_of(state_from_json(document), name)
-    except RecipeError:
-        return None
-    return LookRecord(look_id, replace(look, name=name))
-
-
-def _free(wanted: str, taken: Collection[str]) -> str:
-    """A name that is not among `taken` (in small letters): with a number, where need be."""
-    free, number = wanted, 1
-    while free.lower() in taken:
-        number += 1
-        free = f"{wanted} {number}"
-    return free
-
-
-def _clean_name(name: str) -> str:
-    return printable(" ".join(name.replace("\\", "/").rpartition("/")[2].split()), MAX_NAME_CHARS)
-
-
-def _as_column(path: Path) -> str | bytes:
-    """A path for SQLite: text, or its bytes when they are none, which Linux allows."""
-    text = str(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(path)
-    return text
-
-
-def _as_path(column: str | bytes) -> Path:
-    return Path(os.fsdecode(column))
 
 
 def _size_of(path: Path) -> int | None:
@@ -462,17 +353,3 @@ def _size_of(path: Path) -> int | None:
 def _sha256_of(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _set_aside(file: Path) -> Path:
-    """Rename a damaged database, and what SQLite keeps beside it, to a free name."""
-    number = 1
-    while (kept := file.with_name(f"{file.name}.damaged-{number}")).exists():
-        number += 1
-    try:
-        for path, target in zip(database_files(file), database_files(kept), strict=True):
-            if path.exists():
-                os.replace(path, target)
-    except OSError as error:
-        raise storage_error(f"set the damaged {file.name} aside", error) from error
-    return kept

@@ -23,6 +23,7 @@ class ModelRecord:
         source: The file the user gave, when it is another.
         note: Lineage and licence, as plain JSON.
         embedded: Whether it came with Graft.
+        added_at: Seconds since 1970; None for one that an older Graft put there.
     """
 
     ref: ModelRef
@@ -31,6 +32,7 @@ class ModelRecord:
     source: Path | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
     embedded: bool = False
+    added_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

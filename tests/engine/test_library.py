@@ -37,6 +37,7 @@ from engine.state import EditState, ModelRef, StoredLatent, with_alpha, with_see
 from engine.state_json import state_to_json
 
 MODEL = ModelRef("ab" * 32, "portrait")
+SINCE_2 = "ALTER TABLE looks ADD COLUMN trashed INTEGER; CREATE TABLE samples (key TEXT PRIMARY KEY)"
 VERSION_1 = """
 CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT NULL, source TEXT,
     source_size INTEGER, descriptor TEXT NOT NULL, note TEXT NOT NULL, embedded INTEGER NOT NULL,
@@ -268,6 +269,60 @@ def test_that_a_library_of_version_1_keeps_its_looks(tmp_path: Path) -> None:
         assert library.notice == ""
     with closing(Library(file)) as library:
         assert len(library.trashed_looks()) == 1
+
+
+def test_that_models_and_portraits_of_a_library_of_the_second_version_stay_on_the_shelf(tmp_path: Path) -> None:
+    file = tmp_path / "library.sqlite3"
+    connection = sqlite3.connect(file)
+    for statement in (*VERSION_1.split(";"), *SINCE_2.split(";")):
+        connection.execute(statement)
+    model = (MODEL.sha256, "portrait", "/models/portrait.pkl", descriptor_to_json(DESCRIPTOR), "{}")
+    connection.execute("INSERT INTO models VALUES (?, ?, ?, NULL, 5, ?, ?, 0, 1, NULL)", model)
+    connection.execute("INSERT INTO latents VALUES ('k', NULL, 'Ada', NULL, NULL, 1, NULL)")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+    with closing(Library(file)) as library:
+        (record,) = library.models()
+        assert (record.ref, record.added_at) == (MODEL, None)
+        assert [one.latent.name for one in library.latents()] == ["Ada"]
+        library.trash_model(MODEL.sha256)
+        assert (library.models(), [one.ref for one in library.trashed_models()]) == ((), [MODEL])
+        assert library.file.rows("SELECT * FROM directions UNION ALL SELECT *, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM tags") == []
+
+
+def test_that_what_comes_back_from_the_trash_has_a_name_of_its_own(library: Library, tmp_path: Path) -> None:
+    first, _, _ = add(library, tmp_path / "a", "toon")
+    library.trash_model(first.sha256)
+    path, sha256 = make_file(tmp_path / "b" / "toon.pkl", b"quite another")
+    assert library.add_model(path, sha256, "toon", DESCRIPTOR).name == "toon"
+    library.restore_model(first.sha256)
+    assert {record.ref.name for record in library.models()} == {"toon", "toon 2"}
+    assert library.trashed_models() == ()
+
+
+def test_that_a_model_in_the_trash_is_back_when_its_file_is_opened_again(library: Library, tmp_path: Path) -> None:
+    ref, _, _ = add(library, tmp_path, "toon")
+    library.trash_model(ref.sha256)
+    assert library.locate(ref.sha256) is not None  # old pictures still show
+    add(library, tmp_path, "toon")
+    assert [record.ref for record in library.models()] == [ref]
+
+
+def test_that_an_embedded_model_cannot_go_to_the_trash(library: Library, tmp_path: Path) -> None:
+    path, sha256 = make_file(tmp_path / "portrait.safetensors", b"came along")
+    library.add_model(path, sha256, "portrait", DESCRIPTOR, embedded=True)
+    library.trash_model(sha256)
+    assert library.trashed_models() == ()
+
+
+def test_that_a_portrait_goes_to_the_trash_and_comes_back(library: Library) -> None:
+    library.add_latent(StoredLatent("k1", "Ada"), MODEL, b"png")
+    library.trash_latent("k1")
+    assert (library.latents(), len(library.trashed_latents())) == ((), 1)
+    library.restore_latent("k1")
+    assert library.latents()[0].latent.name == "Ada"
+    assert library.latent_thumbnail("k1") == b"png"
 
 
 def test_that_a_sample_portrait_that_was_taken_off_does_not_come_back(library: Library) -> None:

@@ -1,0 +1,77 @@
+"""Portraits in the library: the user's own, and those that come with Graft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.library_file import LibraryFile, clean_file_name
+from engine.library_records import LatentRecord
+from engine.state import ModelRef, StoredLatent
+
+
+class LatentTable:
+    def __init__(self, file: LibraryFile) -> None:
+        self._file = file
+
+    def add(self, latent: StoredLatent, model: ModelRef | None, thumbnail: bytes = b"") -> None:
+        """Put a portrait on the shelf, or replace the one with the same ``ws``."""
+        name = clean_file_name(latent.name) or "portrait"
+        values = (latent.key, latent.noise_key, name, model and model.sha256, model and model.name, thumbnail or None)
+        with self._file.writing("keep the portrait") as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO latents (key, noise_key, name, model_sha256, model_name, thumbnail, added)"
+                " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(added), 0) + 1 FROM latents))",
+                values,
+            )
+
+    def on_shelf(self) -> tuple[LatentRecord, ...]:
+        """The newest first."""
+        return self._select("trashed IS NULL ORDER BY added DESC")
+
+    def in_trash(self) -> tuple[LatentRecord, ...]:
+        """The one that went there last first."""
+        return self._select("trashed IS NOT NULL ORDER BY trashed DESC")
+
+    def thumbnail(self, key: str) -> bytes | None:
+        return self._file.thumbnail("SELECT thumbnail FROM latents WHERE key = ?", key)
+
+    def rename(self, key: str, name: str) -> None:
+        with self._file.writing("rename the portrait") as connection:
+            cleaned = clean_file_name(name) or "portrait"
+            connection.execute("UPDATE latents SET name = ? WHERE key = ?", (cleaned, key))
+
+    def forget(self, key: str) -> None:
+        """Take a portrait off the shelf for good. Its arrays stay: old states may name them."""
+        with self._file.writing("forget the portrait") as connection:
+            connection.execute("DELETE FROM latents WHERE key = ?", (key,))
+
+    def trash(self, key: str) -> None:
+        with self._file.writing("move the portrait to the trash") as connection:
+            newest = "(SELECT coalesce(max(trashed), 0) + 1 FROM latents)"
+            connection.execute(f"UPDATE latents SET trashed = {newest} WHERE key = ?", (key,))
+
+    def restore(self, key: str) -> None:
+        with self._file.writing("bring the portrait back") as connection:
+            connection.execute("UPDATE latents SET trashed = NULL WHERE key = ?", (key,))
+
+    def add_sample(self, latent: StoredLatent, model: ModelRef) -> None:
+        """Put a portrait that comes with Graft on the shelf, unless it was there before: it may be taken off."""
+        if self._file.row("SELECT 1 FROM samples WHERE key = ?", latent.key) is None:
+            self.add(latent, model)
+            with self._file.writing("keep the sample portrait") as connection:
+                connection.execute("INSERT OR IGNORE INTO samples VALUES (?)", (latent.key,))
+
+    def forget_samples_except(self, kept: Sequence[str]) -> None:
+        """Take the other sample portraits off the shelf: they, or their models, no longer come with Graft."""
+        marks = ",".join("?" * len(kept))
+        gone = f"SELECT key FROM samples WHERE key NOT IN ({marks})"
+        with self._file.writing("bring the sample portraits up to date") as connection:
+            connection.execute(f"DELETE FROM latents WHERE key IN ({gone})", tuple(kept))
+            connection.execute(f"DELETE FROM samples WHERE key NOT IN ({marks})", tuple(kept))
+
+    def _select(self, which: str) -> tuple[LatentRecord, ...]:
+        rows = self._file.rows(f"SELECT key, name, noise_key, model_sha256, model_name FROM latents WHERE {which}")
+        return tuple(
+            LatentRecord(StoredLatent(key, name, noise_key), ModelRef(sha256, model_name) if sha256 else None)
+            for key, name, noise_key, sha256, model_name in rows
+        )
