@@ -76,7 +76,7 @@ def states(
         truncation_psi=factors,
         truncation_cutoff=st.none() | st.integers(0, 18),
         class_index=st.none() | st.integers(0, 1000),
-        mix=st.lists(st.builds(MixSource, latent=latents, strengths=per_layer), max_size=3).map(tuple),
+        mix=st.lists(st.builds(MixSource, latents, per_layer, st.booleans()), max_size=3).map(tuple),
         blend=blends,
         noise=noises,
         overlays=st.lists(overlays, max_size=2).map(tuple),

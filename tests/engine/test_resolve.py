@@ -142,6 +142,12 @@ def test_that_mixing_strengths_are_filled_cut_and_dropped_when_all_zero() -> Non
     assert [source.strengths for source in edit.mix] == [(1.0,) * 4, (0.5, 0.0, 0.0, 0.0)]
 
 
+def test_that_nothing_is_taken_of_a_muted_source() -> None:
+    mix = (MixSource(SeedLatent(1), (1.0,) * 4, muted=True), MixSource(SeedLatent(2), (0.5,)))
+    edit = resolve(replace(STATE, mix=mix), descriptor(8), descriptor(8))
+    assert [source.latent for source in edit.mix] == [SeedLatent(2)]
+
+
 def test_that_a_latent_of_another_width_is_refused_and_as_a_mix_left_out() -> None:
     stranger = StoredLatent("k" * 64, "Ada")
     shapes = {stranger.key: (10, 16)}
