@@ -38,7 +38,7 @@ _PLANS = {
     "show_blend": _Plan("Blend", ("2",), "The blend alone", checkable=True),
     "show_b": _Plan("B", ("3",), "Model B alone", checkable=True),
     "show_triptych": _Plan("Triptych", ("4",), "A, blend and B side by side", checkable=True),
-    "show_wipe": _Plan("Wipe", ("C",), "Compare under a handle", checkable=True),
+    "show_compare": _Plan("Compare", ("C",), "Two pictures: wipe, side by side, blink, difference", checkable=True),
     "show_spaces": _Plan("Spaces", ("5",), "The blend of weights beside that of latents", checkable=True),
     "fit": _Plan("Fit to window", ("F",)),
     "one_to_one": _Plan("Actual size", ("Z",)),
@@ -74,7 +74,7 @@ VIEW_ACTIONS = {
     "show_blend": CanvasMode.BLEND,
     "show_b": CanvasMode.B,
     "show_triptych": CanvasMode.TRIPTYCH,
-    "show_wipe": CanvasMode.WIPE,
+    "show_compare": CanvasMode.COMPARE,
     "show_spaces": CanvasMode.SPACES,
 }
 THEME_ACTIONS = {"theme_dark": "dark", "theme_light": "light", "theme_system": "system"}

@@ -1,24 +1,24 @@
-"""The canvas: shows frames of A, the blend and B. Zoom, pan, triptych, wipe, both spaces, and aligning a portrait."""
+"""The canvas: shows frames of A, the blend and B. Zoom, pan, triptych, comparing, aligning a portrait."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
+    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QShowEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -27,41 +27,37 @@ from engine.framing import FacePoints, Framing
 from engine.messages import Frame, Pixels
 from engine.state import View
 from gui import canvas_paint
-from gui.canvas_layout import FITTED, Rect, Zoom, fit, one_to_one, pair, panned, placed, single, triptych, zoomed_at
-from gui.shown_frames import ShownFrames
+from gui.canvas_hand import WHEEL_FACTOR, CanvasHand
+from gui.canvas_layout import (
+    FITTED,
+    Rect,
+    Zoom,
+    one_to_one,
+    panned,
+    share_at,
+    wipe_place,
+    wipe_span,
+    zoomed_at,
+)
+from gui.canvas_look import CanvasMode, Look
+from gui.canvas_scene import Scene
+from gui.comparison import CompareStyle, Comparison, Plate, Still
+from gui.picture import Picture
+from gui.shown_frames import ShownFrame, ShownFrames
 from gui.theme import current_theme
 from gui.widgets.drops import local_paths
-from gui.widgets.hand import clamp, is_fine, is_snapping, wheel_steps
+from gui.widgets.hand import clamp, wheel_steps
 
 if TYPE_CHECKING:
     from gui.align_view import AlignView
+    from gui.canvas_pixels import Difference, PixelReading
+
+__all__ = ["Canvas", "CanvasMode"]
 
 EMPTY_HINT = "Drop a portrait, a model or a recipe here"
-WHEEL_FACTOR = 1.2
 USUAL_SIZE_PX = 256
 FOOT_PX = 3
 """Where the line is that shows that a finer picture is coming."""
-_HANDLE_REACH_PX = 14
-_WIPE_STEP = 0.02
-_PAN_STEP_PX = 40.0
-_BLENDS = (View.BLEND, View.WEIGHTS, View.LATENTS)
-
-
-class CanvasMode(StrEnum):
-    A = "a"
-    BLEND = "blend"
-    B = "b"
-    TRIPTYCH = "triptych"
-    WIPE = "wipe"
-    SPACES = "spaces"
-
-
-@dataclass
-class _Pan:
-    """A press on the canvas: moves the picture, or the wipe handle."""
-
-    last: QPointF
-    moves_wipe: bool
 
 
 class Canvas(QWidget):
@@ -69,7 +65,9 @@ class Canvas(QWidget):
 
     mode_changed = Signal(str)
     wants_changed = Signal()
+    comparison_changed = Signal(object)  # Comparison
     zoom_changed = Signal(float)
+    pointed = Signal(object)  # PixelReading under the cursor, None where there is no picture; once asked for
     paths_dropped = Signal(object)
     align_accepted = Signal(object)
     align_cancelled = Signal()
@@ -78,18 +76,25 @@ class Canvas(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mode = CanvasMode.BLEND
+        self._comparison = Comparison()
         self._shown = ShownFrames()
-        self._captions = {
+        self._stills: dict[Still, ShownFrame] = {}
+        self._captions: dict[Plate, str] = {
             View.A: "A", View.BLEND: "Blend", View.B: "B", View.WEIGHTS: "In weights", View.LATENTS: "In W",
+            Still.PIN: "Pinned", Still.PHOTO: "Photo",
         }
         self._zoom = FITTED
-        self._wipe_views = (View.A, View.BLEND)
         self._wipe = 0.5
         self._is_comparing = False
+        self._shows_left = False
+        self._reads_pixels = False
+        self._pointer: QPointF | None = None
+        self._hand = CanvasHand(self)
+        self._blink = QTimer(self)
+        self._blink.timeout.connect(self._turn_over)
         self._is_drop_target = False
         self._progress: float | None = None
         self._hint = EMPTY_HINT
-        self._pan: _Pan | None = None
         self._last_wants: tuple[tuple[View, ...], int] | None = None
         self._is_aligning = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -112,13 +117,14 @@ class Canvas(QWidget):
             self.update()  # the hint goes
         elif after.picture is not before.picture:
             self.update(self._area_of(frame.view))
+            self._tell_pointed()
         self.update(0, self.height() - FOOT_PX, self.width(), FOOT_PX)
         return True
 
     def _area_of(self, view: View) -> QRect:
         """What is to be painted anew when a view's picture is another."""
         frame = self.frames().get(view)
-        if frame is None or self._is_single or self._is_comparing:
+        if frame is None or self.look.is_single or self._is_comparing:
             return self.rect()
         return canvas_paint.qrect(frame).toAlignedRect()
 
@@ -138,6 +144,22 @@ class Canvas(QWidget):
     def shown_generation(self, view: View) -> int:
         """Generation of the picture of a view that is on screen, -1 when there is none."""
         return self._shown.generation(view)
+
+    def set_still(self, still: Still, pixels: Pixels | None) -> None:
+        """Put a picture there that does not follow the sliders, or take it away."""
+        if pixels is None:
+            self._stills.pop(still, None)
+        else:
+            picture = Picture(pixels)
+            self._stills[still] = ShownFrame(picture, -1, picture.width, picture.width, True)
+        self._tell_pointed()
+        self.update()
+
+    def has_still(self, still: Still) -> bool:
+        return still in self._stills
+
+    def _frame_of(self, plate: Plate) -> ShownFrame | None:
+        return self._stills.get(plate) if isinstance(plate, Still) else self._shown.get(plate)
 
     @property
     def has_picture(self) -> bool:
@@ -162,26 +184,48 @@ class Canvas(QWidget):
         if mode is not self._mode:
             self._mode = mode
             self.mode_changed.emit(mode.value)
-            self._tell_wants()
-            self.update()
+            self._look_changed()
 
     @property
-    def _is_single(self) -> bool:
-        """Whether there is one square on screen."""
-        return self._mode not in (CanvasMode.TRIPTYCH, CanvasMode.SPACES)
+    def comparison(self) -> Comparison:
+        return self._comparison
+
+    def set_comparison(self, comparison: Comparison) -> None:
+        """What is compared with what and how, in the compare mode. The reference is also what a held key shows."""
+        if comparison != self._comparison:
+            self._comparison = comparison
+            self.comparison_changed.emit(comparison)
+            self._look_changed()
+
+    @property
+    def look(self) -> Look:
+        """What is asked to be shown."""
+        return Look(self._mode, self._comparison, self._is_comparing, self._shows_left)
+
+    def set_comparing(self, comparing: bool) -> None:
+        """Show the reference, usually A, in place of the blend, while a key is held."""
+        if comparing != self._is_comparing:
+            self._is_comparing = comparing
+            self._look_changed()
+
+    def _look_changed(self) -> None:
+        if self.look.style is CompareStyle.BLINK and self.isVisible():
+            self._blink.start(round(1000 / self._comparison.blinks_per_s))
+        else:
+            self._blink.stop()
+            self._shows_left = False
+        self._tell_wants()
+        self._tell_pointed()
+        self.update()
+
+    def _turn_over(self) -> None:
+        self._shows_left = not self._shows_left
+        self.update()
 
     @property
     def wanted_views(self) -> tuple[View, ...]:
         """The views on screen, the most wanted first."""
-        views = {
-            CanvasMode.A: (View.A,),
-            CanvasMode.BLEND: (View.BLEND,),
-            CanvasMode.B: (View.B,),
-            CanvasMode.TRIPTYCH: (View.BLEND, View.A, View.B),
-            CanvasMode.WIPE: tuple(reversed(self._wipe_views)),
-            CanvasMode.SPACES: (View.WEIGHTS, View.LATENTS),
-        }[self._mode]
-        return tuple(dict.fromkeys((View.A, *views))) if self._is_comparing else views
+        return self.look.views
 
     @property
     def wanted_size_px(self) -> int:
@@ -190,28 +234,22 @@ class Canvas(QWidget):
         edge = max(16.0, frame.width * max(1.0, self._zoom.factor) * self.devicePixelRatioF())
         return int(1 << (int(edge - 1e-6)).bit_length())
 
-    def set_captions(self, *, a: str | None = None, blend: str | None = None, b: str | None = None) -> None:
+    def set_captions(
+        self, *, a: str | None = None, blend: str | None = None, b: str | None = None, pin: str | None = None,
+        photo: str | None = None,
+    ) -> None:
         """The words under the pictures; None keeps what is there."""
-        for view, caption in ((View.A, a), (View.BLEND, blend), (View.B, b)):
+        given: tuple[tuple[Plate, str | None], ...] = (
+            (View.A, a), (View.BLEND, blend), (View.B, b), (Still.PIN, pin), (Still.PHOTO, photo),
+        )
+        for plate, caption in given:
             if caption is not None:
-                self._captions[view] = caption
-        self.update()
-
-    def set_comparing(self, comparing: bool) -> None:
-        """Show A in place of the blend, while a key is held."""
-        if comparing != self._is_comparing:
-            self._is_comparing = comparing
-            self._tell_wants()
-            self.update()
-
-    def set_wipe_views(self, left: View, right: View) -> None:
-        self._wipe_views = (left, right)
-        self._tell_wants()
+                self._captions[plate] = caption
         self.update()
 
     @property
     def wipe(self) -> float:
-        """Where the wipe handle is: 0 left edge of the picture, 1 right edge."""
+        """Where the wipe handle is: 0 left or upper edge of the picture, 1 right or lower edge."""
         return self._wipe
 
     def set_wipe(self, share: float) -> None:
@@ -265,6 +303,10 @@ class Canvas(QWidget):
         frame = self._main_frame()
         self._set_zoom(zoomed_at(frame, self._zoom, self._floored(self._zoom.factor * factor), *frame.centre))
 
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Move the picture by so many pixels."""
+        self._set_zoom(panned(self._main_frame(), self._zoom, dx, dy))
+
     def _floored(self, factor: float) -> float:
         """Not smaller than fitted, or than 1:1 where that is smaller."""
         frame = self._main_frame()
@@ -273,29 +315,25 @@ class Canvas(QWidget):
     def _set_zoom(self, zoom: Zoom) -> None:
         if zoom != self._zoom:
             self._zoom = zoom
-            self._update_cursor(None)
+            self._hand.show_cursor()
+            self._tell_pointed()
             self.zoom_changed.emit(self.zoom_percent)
             self._tell_wants()
             self.update()
 
     def _full_size_px(self) -> int:
-        return self._shown.full_size_px(self.wanted_views) or USUAL_SIZE_PX
+        stills = (one.full_size_px for plate in self.look.plates if (one := self._frame_of(plate)) is not None)
+        return self._shown.full_size_px(self.wanted_views) or max(stills, default=USUAL_SIZE_PX)
 
     # --- geometry --------------------------------------------------------------------------------------------------
 
-    def frames(self) -> dict[View, Rect]:
-        """The square of every view on screen. While wiping, both views share one."""
-        area = Rect(0, 0, self.width(), self.height())
-        if self._mode is CanvasMode.TRIPTYCH:
-            left, middle, right = triptych(area)
-            return {View.A: left, View.BLEND: middle, View.B: right}
-        if self._mode is CanvasMode.SPACES:
-            left, right = pair(area)
-            return {View.WEIGHTS: left, View.LATENTS: right}
-        square = single(area)
-        if self._mode is CanvasMode.WIPE:
-            return dict.fromkeys(self._wipe_views, square)
-        return {View(self._mode.value): square}
+    @property
+    def _area(self) -> Rect:
+        return Rect(0, 0, self.width(), self.height())
+
+    def frames(self) -> dict[Plate, Rect]:
+        """The square of every picture on screen. While wiping, both share one."""
+        return self.look.squares(self._area)
 
     def _main_frame(self) -> Rect:
         frames = self.frames()
@@ -305,15 +343,37 @@ class Canvas(QWidget):
         found = [frame for frame in self.frames().values() if frame.contains(position.x(), position.y())]
         return found[0] if found else self._main_frame()
 
-    def wipe_x(self) -> float:
-        """The wipe handle's place on the widget."""
-        frame = self._visible_part(self._main_frame())
-        return frame.x + self._wipe * frame.width
+    def wipe_place(self) -> float:
+        """The wipe handle's x on the widget; its y where it lies level."""
+        level = self._comparison.is_level
+        return wipe_place(self._main_frame(), self._zoom, self._area, self._wipe, is_level=level)
 
-    def _visible_part(self, frame: Rect) -> Rect:
-        picture = placed(frame, self._zoom)
-        left, right = max(0.0, picture.x), min(float(self.width()), picture.right)
-        return Rect(left, picture.y, max(0.0, right - left), picture.height)
+    def wipe_span(self) -> tuple[float, float]:
+        """Between where it moves."""
+        return wipe_span(self._main_frame(), self._zoom, self._area, is_level=self._comparison.is_level)
+
+    # --- pixel values ----------------------------------------------------------------------------------------------
+
+    def set_reads_pixels(self, reads: bool) -> None:
+        """Whether `pointed` tells what is under the cursor."""
+        self._reads_pixels = reads
+        self._tell_pointed(even_if_off=True)
+
+    def reading(self) -> PixelReading | None:
+        """What is under the cursor in every picture on screen."""
+        from gui.canvas_pixels import read_pixels
+
+        if self._pointer is None or not self._reads_pixels:
+            return None
+        x, y = self._pointer.x(), self._pointer.y()
+        share = share_at(self._frame_at(self._pointer), self._zoom, x, y)
+        found = {plate: self._frame_of(plate) for plate in self.look.plates}
+        shown = {plate: frame for plate, frame in found.items() if frame is not None}
+        return read_pixels(shown, {plate: _short(self._captions[plate]) for plate in shown}, share)
+
+    def _tell_pointed(self, *, even_if_off: bool = False) -> None:
+        if self._reads_pixels or even_if_off:
+            self.pointed.emit(self.reading())
 
     def sizeHint(self) -> QSize:
         return QSize(780, 620)
@@ -384,66 +444,35 @@ class Canvas(QWidget):
         self._set_zoom(zoomed_at(frame, self._zoom, target, position.x(), position.y()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._pan = _Pan(event.position(), self._grabs_wipe(event))
-            if self._pan.moves_wipe:
-                self._move_wipe(event.position())
-            self._update_cursor(event.position())
-
-    def _grabs_wipe(self, event: QMouseEvent) -> bool:
-        if self._mode is not CanvasMode.WIPE or event.button() is not Qt.MouseButton.LeftButton:
-            return False
-        is_near = abs(event.position().x() - self.wipe_x()) <= _HANDLE_REACH_PX
-        return is_near or self._zoom.is_fitted
+        self._hand.press(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        position = event.position()
-        if self._pan is None:
-            self._update_cursor(position)
-            return
-        if self._pan.moves_wipe:
-            self._move_wipe(position)
-        else:
-            moved = position - self._pan.last
-            self._set_zoom(panned(self._main_frame(), self._zoom, moved.x(), moved.y()))
-            self._pan.last = position
-
-    def _move_wipe(self, position: QPointF) -> None:
-        frame = self._visible_part(self._main_frame())
-        if frame.width:
-            self.set_wipe((position.x() - frame.x) / frame.width)
+        self._pointer = event.position()
+        self._hand.move(event)
+        self._tell_pointed()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._pan = None
-        self._update_cursor(event.position())
+        self._hand.release(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        near_handle = abs(event.position().x() - self.wipe_x()) <= _HANDLE_REACH_PX
-        if self._mode is CanvasMode.WIPE and near_handle:
-            self.set_wipe(0.5)
-        else:
-            self.fit()
+        self._hand.double_click(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._pointer = None
+        self._tell_pointed()
+        super().leaveEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        directions = {
-            Qt.Key.Key_Left: (-1, 0),
-            Qt.Key.Key_Right: (1, 0),
-            Qt.Key.Key_Up: (0, -1),
-            Qt.Key.Key_Down: (0, 1),
-        }
-        direction = directions.get(Qt.Key(event.key()))
-        if direction is not None and self._mode is CanvasMode.WIPE and self._zoom.is_fitted and direction[0]:
-            step = 0.25 if is_snapping(event) else _WIPE_STEP * (0.1 if is_fine(event) else 1)
-            self.set_wipe(self._wipe + direction[0] * step)
-        elif direction is not None and self._zoom.factor > 1:
-            dx, dy = (-_PAN_STEP_PX * part for part in direction)
-            self._set_zoom(panned(self._main_frame(), self._zoom, dx, dy))
-        elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.zoom_by(WHEEL_FACTOR)
-        elif event.key() == Qt.Key.Key_Minus:
-            self.zoom_by(1 / WHEEL_FACTOR)
-        else:
+        if not self._hand.key(event):
             super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._look_changed()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._blink.stop()
+        super().hideEvent(event)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QNativeGestureEvent) and event.gestureType() is Qt.NativeGestureType.ZoomNativeGesture:
@@ -452,19 +481,6 @@ class Canvas(QWidget):
         if event.type() is QEvent.Type.DevicePixelRatioChange:
             self._tell_wants()
         return super().event(event)
-
-    def _update_cursor(self, position: QPointF | None) -> None:
-        if self._pan is not None and not self._pan.moves_wipe and self._zoom.factor > 1:
-            shape = Qt.CursorShape.ClosedHandCursor
-        elif self._mode is CanvasMode.WIPE and position is not None and (
-            abs(position.x() - self.wipe_x()) <= _HANDLE_REACH_PX
-        ):
-            shape = Qt.CursorShape.SplitHCursor
-        elif self._zoom.factor > 1:
-            shape = Qt.CursorShape.OpenHandCursor
-        else:
-            shape = Qt.CursorShape.ArrowCursor
-        self.setCursor(shape)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData()):
@@ -492,58 +508,34 @@ class Canvas(QWidget):
             self.update()
         super().changeEvent(event)
 
+    @cached_property
+    def _difference(self) -> Difference:
+        from gui.canvas_pixels import Difference
+
+        return Difference()
+
+    def _scene(self) -> Scene:
+        gain = self._comparison.gain
+        return Scene(
+            current_theme(), self.look, self._area, self.devicePixelRatioF(), self._zoom, self._wipe, self._captions,
+            self._frame_of, self._shown.newest, lambda one, other: self._difference.of(one, other, gain),
+        )
+
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = current_theme()
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), QColor(theme.canvas))
             if not self._shown:
                 canvas_paint.paint_hint(painter, theme, QRectF(self.rect()), self._hint)
-            elif self._mode is CanvasMode.WIPE:
-                self._paint_wipe(painter)
             else:
-                self._paint_views(painter)
+                self._scene().paint(painter)
             fraction = self.progress()
             if fraction is not None:
                 canvas_paint.paint_progress(painter, theme, QRectF(self.rect()), fraction)
             if self._is_drop_target:
                 canvas_paint.paint_drop_target(painter, theme, QRectF(self.rect()))
 
-    def _paint_views(self, painter: QPainter) -> None:
-        theme = current_theme()
-        for view, frame in self.frames().items():
-            looked_at = View.A if self._is_comparing and view in _BLENDS else view
-            clip = Rect(0, 0, self.width(), self.height()) if self._is_single else frame
-            self._paint_picture(painter, looked_at, frame, clip, may_stand_in=self._is_single)
-            if not self._is_single and view not in _BLENDS:
-                canvas_paint.paint_side_edge(painter, theme, frame, view)
-            if not self._is_single or self._zoom.factor <= 1:
-                canvas_paint.paint_caption(painter, theme, frame, looked_at, self._captions[looked_at])
 
-    def _paint_wipe(self, painter: QPainter) -> None:
-        frame, x = self._main_frame(), self.wipe_x()
-        left, right = self._wipe_views
-        if self._is_comparing:
-            right = View.A
-        self._paint_picture(painter, left, frame, Rect(0, 0, x, self.height()), may_stand_in=True)
-        self._paint_picture(painter, right, frame, Rect(x, 0, self.width() - x, self.height()), may_stand_in=True)
-        visible = self._visible_part(frame)
-        theme = current_theme()
-        words = (self._captions[left], self._captions[right])
-        canvas_paint.paint_wipe_handle(painter, theme, x, visible, float(self.height()))
-        if self._zoom.factor <= 1:
-            canvas_paint.paint_wipe_captions(painter, theme, frame, (left, right), words)
-
-    def _paint_picture(
-        self, painter: QPainter, view: View, frame: Rect, clip: Rect, *, may_stand_in: bool
-    ) -> None:
-        shown = self._shown.get(view)
-        if shown is None and may_stand_in:
-            shown = self._shown.newest()
-        if shown is None:
-            canvas_paint.paint_empty_frame(painter, current_theme(), frame)
-            return
-        aspect = fit(shown.picture.width, shown.picture.height, frame)
-        target = placed(aspect, self._zoom)
-        canvas_paint.paint_picture(
-            painter, shown.picture, target, clip, self.devicePixelRatioF(), self._zoom, shown.full_size_px
-        )
+def _short(caption: str) -> str:
+    """A caption's first word: "A", "Blend", "Pin"."""
+    return caption.replace(":", "").replace(",", "").split(" ", 1)[0]

@@ -109,6 +109,32 @@ def pair(area: Rect) -> tuple[Rect, Rect]:
     return Rect(middle_x - gap / 2 - edge, top, edge, edge), Rect(middle_x + gap / 2, top, edge, edge)
 
 
+def wipe_place(frame: Rect, zoom: Zoom, area: Rect, share: float, *, is_level: bool) -> float:
+    """Where the wipe's handle is: its x, or its y where it lies level. It stays on what is seen of the picture."""
+    start, end = wipe_span(frame, zoom, area, is_level=is_level)
+    return start + share * (end - start)
+
+
+def wipe_span(frame: Rect, zoom: Zoom, area: Rect, *, is_level: bool) -> tuple[float, float]:
+    """Between where the handle moves."""
+    picture = placed(frame, zoom)
+    if is_level:
+        start, end = max(area.y, picture.y), min(area.bottom, picture.bottom)
+    else:
+        start, end = max(area.x, picture.x), min(area.right, picture.right)
+    return start, max(start, end)
+
+
+def split(area: Rect, place: float, *, is_level: bool) -> tuple[Rect, Rect]:
+    """The parts left and right of a handle at x = `place`, or above and below one at y = `place`."""
+    if is_level:
+        return (
+            Rect(area.x, area.y, area.width, place - area.y),
+            Rect(area.x, place, area.width, area.bottom - place),
+        )
+    return Rect(area.x, area.y, place - area.x, area.height), Rect(place, area.y, area.right - place, area.height)
+
+
 def placed(frame: Rect, zoom: Zoom) -> Rect:
     """Where the whole picture lies when it is looked at through `frame` with `zoom`. May reach out of it."""
     middle_x, middle_y = frame.centre
@@ -156,6 +182,25 @@ def one_to_one(frame: Rect, picture_px: int, device_pixel_ratio: float) -> float
     if not frame.width:
         return 1.0
     return min(MAX_ZOOM, max(MIN_ZOOM, picture_px / (frame.width * device_pixel_ratio)))
+
+
+GRID_FROM_PX = 8
+"""Pixels that are seen at least so large, in device pixels, get lines between them."""
+
+
+def grid_lines(target: Rect, clip: Rect, count: int, *, across: bool) -> list[float]:
+    """Where the borders between pixels are that can be seen.
+
+    Args:
+        target: The whole picture.
+        count: Its pixels that way.
+        across: x of upright lines; otherwise y of level ones.
+    """
+    start, length = (target.x, target.width) if across else (target.y, target.height)
+    first, last = (clip.x, clip.right) if across else (clip.y, clip.bottom)
+    pitch = length / count
+    begin, end = max(1, int((first - start) / pitch)), min(count - 1, int((last - start) / pitch) + 1)
+    return [start + pitch * place for place in range(begin, end + 1)]
 
 
 def is_pixel_peeping(zoom: Zoom, picture_px: int, shown_px: float) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QTransform
 
 from engine.state import View
-from gui.canvas_layout import CAPTION_PX, Rect, Zoom, is_pixel_peeping
+from gui.canvas_layout import CAPTION_PX, GRID_FROM_PX, Rect, Zoom, grid_lines, is_pixel_peeping
+from gui.comparison import Plate
 from gui.picture import Picture
 from gui.theme import Theme, body_font, caption_font, mix
 
@@ -22,12 +23,25 @@ def qrect(rect: Rect) -> QRectF:
 def paint_picture(
     painter: QPainter, picture: Picture, target: Rect, clip: Rect, ratio: float, zoom: Zoom, full_size_px: int
 ) -> None:
-    """A picture over `target`, cut to `clip`. Coarse ones are smoothed; pixels are squares only to a close look."""
+    """A picture over `target`, cut to `clip`. Coarse ones are smoothed; pixels are squares only to a close look, and
+    to a closer one there are lines between them."""
     peeping = picture.width == full_size_px and is_pixel_peeping(zoom, full_size_px, target.width * ratio)
     painter.save()
     painter.setClipRect(qrect(clip))
     picture.paint(painter, qrect(target), ratio, smooth=not peeping)
+    if peeping and target.width * ratio >= GRID_FROM_PX * full_size_px:
+        _paint_grid(painter, picture, target, clip)
     painter.restore()
+
+
+def _paint_grid(painter: QPainter, picture: Picture, target: Rect, clip: Rect) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(QPen(QColor(128, 128, 128, 120), 0))
+    top, bottom = max(target.y, clip.y), min(target.bottom, clip.bottom)
+    left, right = max(target.x, clip.x), min(target.right, clip.right)
+    lines = [QLineF(x, top, x, bottom) for x in grid_lines(target, clip, picture.width, across=True)]
+    lines += [QLineF(left, y, right, y) for y in grid_lines(target, clip, picture.height, across=False)]
+    painter.drawLines(lines)
 
 
 def paint_side_edge(painter: QPainter, theme: Theme, frame: Rect, view: View) -> None:
@@ -36,47 +50,72 @@ def paint_side_edge(painter: QPainter, theme: Theme, frame: Rect, view: View) ->
     painter.fillRect(QRectF(x, frame.y, EDGE_PX, frame.height), QColor(theme.a if view is View.A else theme.b))
 
 
-def caption_color(theme: Theme, view: View) -> QColor:
-    return QColor({View.A: theme.canvas_a, View.B: theme.canvas_b}.get(view, theme.canvas_text))
+def caption_color(theme: Theme, plate: Plate) -> QColor:
+    if plate is View.A:
+        return QColor(theme.canvas_a)
+    return QColor(theme.canvas_b if plate is View.B else theme.canvas_text)
 
 
-def paint_caption(painter: QPainter, theme: Theme, frame: Rect, view: View, text: str) -> None:
+def paint_caption(painter: QPainter, theme: Theme, frame: Rect, plate: Plate, text: str) -> None:
     """Centred under its picture; wider than it where there is room, elided where there is not."""
     painter.setFont(caption_font())
-    painter.setPen(caption_color(theme, view))
+    painter.setPen(caption_color(theme, plate))
     _elided(painter, QRectF(frame.x, frame.bottom, frame.width, CAPTION_PX), text, Qt.AlignmentFlag.AlignCenter)
 
 
 def paint_wipe_captions(
-    painter: QPainter, theme: Theme, frame: Rect, views: tuple[View, View], texts: tuple[str, str]
+    painter: QPainter,
+    theme: Theme,
+    frame: Rect,
+    plates: tuple[Plate, Plate],
+    texts: tuple[str, str],
+    *,
+    lit: Plate | None = None,
 ) -> None:
+    """Left and right under the picture.
+
+    Args:
+        lit: Which of them is on screen; the other one's words are faint. None is both.
+    """
     half = frame.width / 2 - 8
     boxes = (
         (QRectF(frame.x, frame.bottom, half, CAPTION_PX), Qt.AlignmentFlag.AlignLeft),
         (QRectF(frame.right - half, frame.bottom, half, CAPTION_PX), Qt.AlignmentFlag.AlignRight),
     )
     painter.setFont(caption_font())
-    for (box, side), view, text in zip(boxes, views, texts, strict=True):
-        painter.setPen(caption_color(theme, view))
+    for (box, side), plate, text in zip(boxes, plates, texts, strict=True):
+        color = caption_color(theme, plate)
+        is_faint = lit is not None and plate != lit
+        painter.setPen(mix(theme.canvas, color.name(), 0.35) if is_faint else color)
         _elided(painter, box, text, side | Qt.AlignmentFlag.AlignVCenter)
 
 
-def paint_wipe_handle(painter: QPainter, theme: Theme, x: float, visible: Rect, height: float) -> None:
-    """A line from edge to edge of the picture with a grip in its middle."""
-    top, bottom = max(0.0, visible.y), min(height, visible.bottom)
-    middle = QPointF(x, (top + bottom) / 2)
+def paint_wipe_handle(
+    painter: QPainter, place: float, picture: Rect, area: Rect, *, colors: tuple[str, str], is_level: bool
+) -> None:
+    """A line from edge to edge of the picture with a grip in its middle.
+
+    Args:
+        place: Its x; its y where it lies level.
+        colors: Of the arrows towards the left or upper, and the right or lower picture.
+    """
+    start, end = (picture.x, picture.right) if is_level else (picture.y, picture.bottom)
+    start, end = max(0.0, start), min(area.right if is_level else area.bottom, end)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillRect(QRectF(x - 1.5, top, 3, bottom - top), QColor(0, 0, 0, 110))
-    painter.fillRect(QRectF(x - 0.75, top, 1.5, bottom - top), QColor("#ffffff"))
+    if is_level:  # what follows is drawn upright: (x, y) are exchanged
+        painter.setTransform(QTransform(0, 1, 1, 0, 0, 0), True)
+    middle = QPointF(place, (start + end) / 2)
+    painter.fillRect(QRectF(place - 1.5, start, 3, end - start), QColor(0, 0, 0, 110))
+    painter.fillRect(QRectF(place - 0.75, start, 1.5, end - start), QColor("#ffffff"))
     painter.setPen(QPen(QColor(0, 0, 0, 110), 1))
     painter.setBrush(QColor("#f4f4f5"))
     painter.drawEllipse(middle, _GRIP_PX / 2, _GRIP_PX / 2)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for sign, color in ((-1, theme.a), (1, theme.b)):
-        arrow = QPainterPath(QPointF(x + sign * 4, middle.y() - 4))
-        arrow.lineTo(QPointF(x + sign * 8, middle.y()))
-        arrow.lineTo(QPointF(x + sign * 4, middle.y() + 4))
+    for sign, color in zip((-1, 1), colors, strict=True):
+        arrow = QPainterPath(QPointF(place + sign * 4, middle.y() - 4))
+        arrow.lineTo(QPointF(place + sign * 8, middle.y()))
+        arrow.lineTo(QPointF(place + sign * 4, middle.y() + 4))
         pen = QPen(QColor(color).darker(125), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)

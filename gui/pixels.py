@@ -35,6 +35,14 @@ def from_qimage(image: QImage) -> Pixels:
     return np.array(screen.constBits(), np.uint8).reshape(screen.height(), screen.width(), 4)
 
 
+def resized(pixels: Pixels, width_px: int, height_px: int | None = None) -> QImage:
+    """A smoothly resized copy; square ones need no height."""
+    size = (width_px, height_px if height_px is not None else round(pixels.shape[0] * width_px / pixels.shape[1]))
+    return to_qimage(pixels).scaled(
+        *size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+
+
 def to_thumbnail(pixels: Pixels, size_px: int) -> QImage:
     """The middle square of a picture, `size_px` wide, with memory of its own."""
     return square_thumbnail(to_qimage(pixels), size_px)

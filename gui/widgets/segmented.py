@@ -1,4 +1,4 @@
-"""A row of choices of which one is on: A | Blend | B | Triptych | Wipe | Spaces."""
+"""A row of choices of which one is on: A | Blend | B | Triptych | Compare | Spaces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VIEW_SEGMENTS = (
     Segment("blend", "Blend", "The blend alone (2)"),
     Segment("b", "B", "Model B alone (3)", "b"),
     Segment("triptych", "Triptych", "A, blend and B of the same latent side by side (4)"),
-    Segment("wipe", "Wipe", "Two pictures under a handle that wipes between them (C)"),
+    Segment("compare", "Compare", "Two pictures of your choice: wipe, side by side, blink, difference (C)"),
     Segment("spaces", "Spaces", "The blend made of weights beside the one made of latents (5)"),
 )
 

@@ -95,7 +95,7 @@ def shoot(camera: Photographer) -> None:
     studio.session.edit(with_noise(studio.session.state, mode=NoiseMode.CONST, strength=0.8))
     camera.settle()
     camera.take("studio")
-    canvas.set_mode(CanvasMode.WIPE)
+    canvas.set_mode(CanvasMode.COMPARE)
     camera.settle()
     camera.take("wipe")
     studio.portraits.open(PORTRAIT)

@@ -419,7 +419,7 @@ def aligning() -> Canvas:
 SHEETS: dict[str, Callable[[], QWidget]] = {
     "window": window,
     "states": states,
-    "canvas-wipe": lambda: canvas_in(CanvasMode.WIPE),
+    "canvas-wipe": lambda: canvas_in(CanvasMode.COMPARE),
     "canvas-blend-coarse": lambda: canvas_in(CanvasMode.BLEND, 32),
     "canvas-triptych-zoomed": zoomed,
     "canvas-empty": empty,

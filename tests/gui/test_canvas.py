@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from drawn_faces import plain_pixels
-from hand import Show, double_click, drag, key, wheel
+from hand import Show, double_click, drag, hover, key, wheel
 from looking import color_at, colors_in, image_of, is_near
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRectF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QRegion
@@ -15,6 +15,7 @@ from engine.messages import Frame, Pixels
 from engine.state import View
 from gui.canvas import Canvas, CanvasMode
 from gui.canvas_layout import FITTED
+from gui.comparison import CompareStyle, Comparison, Still
 from gui.theme import DARK
 
 RED, GREEN, BLUE = (200, 40, 40), (40, 200, 40), (40, 40, 200)
@@ -126,7 +127,7 @@ def test_that_a_coarse_frame_covers_the_same_place(canvas: Canvas) -> None:
 
 def test_that_the_picture_never_blanks_when_the_mode_changes(canvas: Canvas) -> None:
     canvas.show_frame(frame(View.BLEND, GREEN))
-    for mode in (CanvasMode.A, CanvasMode.B, CanvasMode.WIPE):
+    for mode in (CanvasMode.A, CanvasMode.B, CanvasMode.COMPARE):
         canvas.set_mode(mode)
         assert sees(canvas, (250.0, 250.0), GREEN)
     canvas.set_mode(CanvasMode.TRIPTYCH)
@@ -179,10 +180,10 @@ def test_that_captions_stand_under_their_pictures_in_their_colours(full: Canvas)
 
 
 def test_that_zoom_and_pan_are_linked_and_cut_to_each_frame(canvas: Canvas) -> None:
-    halves = plain_pixels(64, RED)
-    halves[:, 32:] = (*reversed(BLUE), 255)
+    halves = plain_pixels(512, RED)
+    halves[:, 256:] = (*reversed(BLUE), 255)
     for view in (View.A, View.BLEND, View.B):
-        canvas.show_frame(picture_frame(view, halves.copy()))
+        canvas.show_frame(picture_frame(view, halves.copy(), full=512))
     canvas.set_mode(CanvasMode.TRIPTYCH)
     place = canvas.frames()[View.A]
     for _ in range(6):
@@ -198,32 +199,32 @@ def test_that_zoom_and_pan_are_linked_and_cut_to_each_frame(canvas: Canvas) -> N
 
 
 def test_that_wiping_moves_the_border_between_two_pictures(full: Canvas) -> None:
-    full.set_mode(CanvasMode.WIPE)
+    full.set_mode(CanvasMode.COMPARE)
     assert full.wanted_views == (View.BLEND, View.A)
     rect = full.frames()[View.BLEND]
-    drag(full, (full.wipe_x(), 100), (rect.x + rect.width * 0.25, 100))
+    drag(full, (full.wipe_place(), 100), (rect.x + rect.width * 0.25, 100))
     assert full.wipe == pytest.approx(0.25, abs=0.01)
     assert sees(full, (rect.x + rect.width * 0.15, 60), RED)
     assert sees(full, (rect.x + rect.width * 0.35, 60), GREEN)
-    full.set_wipe_views(View.A, View.B)
+    full.set_comparison(Comparison(View.A, View.B))
     assert sees(full, (rect.x + rect.width * 0.35, 60), BLUE)
 
 
 def test_that_the_wipe_handle_stays_on_the_picture_and_double_click_centres_it(full: Canvas) -> None:
-    full.set_mode(CanvasMode.WIPE)
-    drag(full, (full.wipe_x(), 100), (5000, 100))
+    full.set_mode(CanvasMode.COMPARE)
+    drag(full, (full.wipe_place(), 100), (5000, 100))
     assert full.wipe == 1.0
-    double_click(full, (full.wipe_x(), 100))
+    double_click(full, (full.wipe_place(), 100))
     assert full.wipe == 0.5
     key(full, Qt.Key.Key_Right)
     assert full.wipe == pytest.approx(0.52)
 
 
 def test_that_a_zoomed_wipe_pans_beside_the_handle(full: Canvas) -> None:
-    full.set_mode(CanvasMode.WIPE)
+    full.set_mode(CanvasMode.COMPARE)
     full.zoom_by(4)
     before = full.wipe
-    drag(full, (full.wipe_x() + 80, 100), (full.wipe_x() + 180, 100))
+    drag(full, (full.wipe_place() + 80, 100), (full.wipe_place() + 180, 100))
     assert full.wipe == before
     assert full.zoom.centre_x < 0.5
 
@@ -234,6 +235,104 @@ def test_that_comparing_shows_a_while_it_is_held(full: Canvas) -> None:
     assert sees(full, middle(full, View.BLEND), RED)
     full.set_comparing(False)
     assert sees(full, middle(full, View.BLEND), GREEN)
+
+
+def test_that_two_chosen_pictures_stand_side_by_side(full: Canvas) -> None:
+    full.set_mode(CanvasMode.COMPARE)
+    full.set_comparison(Comparison(View.B, View.A, CompareStyle.PAIR))
+    assert full.wanted_views == (View.A, View.B)
+    left, right = full.frames()[View.B], full.frames()[View.A]
+    assert left.right < right.x
+    assert sees(full, left.centre, BLUE)
+    assert sees(full, right.centre, RED)
+
+
+def test_that_a_level_handle_wipes_up_and_down(full: Canvas) -> None:
+    full.set_mode(CanvasMode.COMPARE)
+    full.set_comparison(Comparison(is_level=True))
+    rect = full.frames()[View.A]
+    drag(full, (100, full.wipe_place()), (100, rect.y + rect.height * 0.25))
+    assert full.wipe == pytest.approx(0.25, abs=0.01)
+    assert sees(full, (rect.x + 60, rect.y + rect.height * 0.15), RED)
+    assert sees(full, (rect.x + 60, rect.y + rect.height * 0.35), GREEN)
+    key(full, Qt.Key.Key_Down)
+    assert full.wipe == pytest.approx(0.27, abs=0.01)
+    assert not key(full, Qt.Key.Key_Right).isAccepted()
+
+
+def test_that_blinking_takes_turns_and_ends_with_the_mode(full: Canvas, qtbot: QtBot) -> None:
+    full.set_comparison(Comparison(style=CompareStyle.BLINK, blinks_per_s=8.0))
+    full.set_mode(CanvasMode.COMPARE)
+    place = full.frames()[View.A].centre
+    for rgb in (GREEN, RED, GREEN):
+        qtbot.waitUntil(lambda rgb=rgb: sees(full, place, rgb), timeout=2000)
+    full.set_mode(CanvasMode.BLEND)
+    qtbot.wait(30)
+    painted = Painted(full)
+    qtbot.wait(300)
+    assert painted.region.isEmpty()
+
+
+def test_that_the_difference_is_amplified_and_its_mean_told(full: Canvas) -> None:
+    full.show_frame(frame(View.A, (100, 60, 30), generation=2))
+    full.show_frame(frame(View.BLEND, (110, 55, 30), generation=2))
+    full.set_mode(CanvasMode.COMPARE)
+    full.set_comparison(Comparison(style=CompareStyle.DIFFERENCE, gain=4.0))
+    assert sees(full, full.frames()[View.A].centre, (40, 20, 0))
+    full.set_comparison(Comparison(style=CompareStyle.DIFFERENCE, gain=32.0))
+    assert sees(full, full.frames()[View.A].centre, (255, 160, 0))
+
+
+def test_that_a_still_picture_is_compared_without_asking_the_engine_for_it(full: Canvas) -> None:
+    full.set_still(Still.PIN, plain_pixels(32, (9, 9, 200)))
+    full.set_comparison(Comparison(Still.PIN, View.BLEND))
+    full.set_mode(CanvasMode.COMPARE)
+    assert full.wanted_views == (View.BLEND,)
+    rect = full.frames()[View.BLEND]
+    assert sees(full, (rect.x + 30, rect.y + 30), (9, 9, 200))
+    assert sees(full, (rect.right - 30, rect.y + 30), GREEN)
+    full.set_mode(CanvasMode.BLEND)
+    full.set_comparing(True)  # the held key shows what one compares with
+    assert sees(full, full.frames()[View.BLEND].centre, (9, 9, 200))
+
+
+# --- pixel values -------------------------------------------------------------------------------------------------
+
+
+def test_that_the_values_under_the_cursor_are_told_with_their_change(full: Canvas, qtbot: QtBot) -> None:
+    full.set_mode(CanvasMode.COMPARE)
+    rect = full.frames()[View.A]
+    with qtbot.assertNotEmitted(full.pointed):
+        hover(full, rect.centre)
+    full.set_reads_pixels(True)
+    with qtbot.waitSignal(full.pointed) as pointed:
+        hover(full, (rect.x + rect.width * 0.5 + 1, rect.y + 1))
+    reading = pointed.args[0]
+    assert (reading.x, reading.y) == (32, 0)
+    assert reading.values == (("A", RED), ("Blend", GREEN))
+    assert reading.words == "x 32  y 0    A 200 40 40    Blend 40 200 40    change \N{MINUS SIGN}160 +160 +0"
+    with qtbot.waitSignal(full.pointed) as pointed:
+        hover(full, (rect.right + 5, rect.y + 1))
+    assert pointed.args == [None]
+
+
+def test_that_a_new_picture_under_a_resting_cursor_is_read_too(full: Canvas, qtbot: QtBot) -> None:
+    full.set_reads_pixels(True)
+    hover(full, full.frames()[View.BLEND].centre)
+    with qtbot.waitSignal(full.pointed) as pointed:
+        full.show_frame(frame(View.BLEND, BLUE, generation=2))
+    assert pointed.args[0].values == (("Blend", BLUE),)
+
+
+def test_that_lines_part_the_pixels_from_eight_times_on(canvas: Canvas) -> None:
+    canvas.show_frame(frame(View.BLEND, GREEN, size=256, full=256))
+    canvas.one_to_one()
+    canvas.zoom_by(7)
+    assert colors_in(image_of(canvas), QRectF(260, 200, 60, 60)) == {QColor(*GREEN).name()}
+    canvas.zoom_by(9 / 7)
+    colors = colors_in(image_of(canvas), QRectF(260, 200, 60, 60))
+    assert len(colors) in (2, 3)  # where two lines cross it is another
+    assert QColor(*GREEN).name() in colors
 
 
 # --- zoom ---------------------------------------------------------------------------------------------------------

@@ -244,7 +244,7 @@ def test_that_a_session_comes_back_with_its_history_and_view(make_desk: MakeDesk
     for seed in (1, 2, 3):
         desk.studio.session.edit(with_seed(desk.state, seed))
     desk.studio.window.actions_["undo"].trigger()
-    desk.studio.canvas.set_mode(CanvasMode.WIPE)
+    desk.studio.canvas.set_mode(CanvasMode.COMPARE)
     desk.studio.session.set_lock("alpha", True)
     path = desk.folder / "work.graft"
     assert desk.studio.documents.save(path)
@@ -256,7 +256,7 @@ def test_that_a_session_comes_back_with_its_history_and_view(make_desk: MakeDesk
     assert not other.studio.session.is_dirty
     assert other.studio.session.redo()
     assert other.state.latent == SeedLatent(3)
-    assert other.studio.canvas.mode is CanvasMode.WIPE
+    assert other.studio.canvas.mode is CanvasMode.COMPARE
     assert other.studio.window.parts.controls.blend.alpha.is_locked
 
 

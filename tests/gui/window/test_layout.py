@@ -55,14 +55,14 @@ def test_that_the_layout_is_remembered_and_can_be_reset(make_desk: MakeDesk) -> 
     desk = make_desk()
     desk.studio.window.shelf_dock.hide()
     desk.studio.window.parts.controls.noise.set_folded(True)
-    desk.studio.canvas.set_mode(CanvasMode.WIPE)
+    desk.studio.canvas.set_mode(CanvasMode.COMPARE)
     desk.studio.window.close()
     desk.studio.close()
     again = make_desk(models=())
     window = again.studio.window
     assert not window.shelf_dock.isVisible()
     assert window.parts.controls.noise.is_folded
-    assert again.studio.canvas.mode is CanvasMode.WIPE
+    assert again.studio.canvas.mode is CanvasMode.COMPARE
     window.actions_["reset_layout"].trigger()
     assert all(dock.isVisible() and not dock.isFloating() for dock in window.docks)
 
@@ -80,7 +80,7 @@ def test_that_floating_controls_get_a_title_and_lose_it_when_docked(desk: Desk) 
 @pytest.mark.parametrize(
     ("key", "mode"),
     [(Qt.Key.Key_1, "a"), (Qt.Key.Key_2, "blend"), (Qt.Key.Key_3, "b"), (Qt.Key.Key_4, "triptych"),
-     (Qt.Key.Key_C, "wipe")],
+     (Qt.Key.Key_C, "compare")],
 )
 def test_that_the_view_keys_work_also_from_a_slider(desk: Desk, key: Qt.Key, mode: str) -> None:
     slider = desk.studio.window.parts.controls.blend.alpha
@@ -177,9 +177,9 @@ def test_that_the_key_list_names_every_shortcut(desk: Desk) -> None:
 def test_that_the_palette_finds_and_does(desk: Desk) -> None:
     desk.studio.window.actions_["palette"].trigger()
     (palette,) = desk.studio.window.findChildren(Palette)
-    QTest.keyClicks(palette.field, "wipe")
+    QTest.keyClicks(palette.field, "compare")
     desk.press(Qt.Key.Key_Return, palette.field)
-    assert desk.studio.canvas.mode is CanvasMode.WIPE
+    assert desk.studio.canvas.mode is CanvasMode.COMPARE
 
 
 def test_that_about_names_whose_work_is_in_it(desk: Desk, tmp_path: Path) -> None:
