@@ -1,77 +1,72 @@
-"""Are two generators relatives? Blending works on a model and what was fine-tuned from it, not on strangers."""
+"""How far the weights of two generators are apart: the measuring half of `engine.kinship`. Needs torch."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Generator
 from statistics import median
 
 import torch
 from torch import Tensor
 
+from engine.kinship import LayerDistance, WeightDistance
 from engine.network import Network
 
-RELATED_BELOW = 1.2
-"""Independent weights lie sqrt 2 = 1.41 apart; below 1.2, over a quarter of their direction is in common."""
 
-
-@dataclass(frozen=True, slots=True)
-class LayerDistance:
-    """Distance of one layer's weights: 0 the same, 1.41 independent, 2 opposite."""
-
-    name: str
-    resolution: int
-    distance: float
-
-
-@dataclass(frozen=True, slots=True)
-class WeightDistance:
-    """How far apart two networks are.
-
-    Attributes:
-        layers: Every layer that both have in the same shape, lowest resolution first.
-        overall: Median over the layers; infinite when no layer can be compared.
-        same_noise: Whether all noise maps are equal. They are drawn at random once and never trained, so equal maps
-            prove a common ancestor.
-    """
-
-    layers: tuple[LayerDistance, ...]
-    overall: float
-    same_noise: bool
-
-    @property
-    def related(self) -> bool:
-        return self.same_noise or self.overall < RELATED_BELOW
-
-    @property
-    def warning(self) -> str | None:
-        """A sentence for the user when the networks look unrelated, else None."""
-        if self.related:
-            return None
-        rule = f"relatives stay below {RELATED_BELOW:g}, strangers lie near 1.41"
-        return f"These two models look unrelated: their weights are {self.overall:.2f} apart ({rule})."
-
-
-@torch.no_grad()
 def weight_distance(a: Network, b: Network) -> WeightDistance:
     """Compare the trained layers of two networks of any sizes.
 
-    The distance of two layers is ``|a - b| / sqrt((|a|^2 + |b|^2) / 2)`` over their weight (or constant).
+    The distance of two tensors is ``|a - b| / sqrt((|a|^2 + |b|^2) / 2)``; that of a layer is of its weight (or
+    constant), that of the mapping networks of all their weights at once.
     """
+    steps = distance_steps(a, b)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: WeightDistance = stop.value
+            return found
+
+
+def distance_steps(a: Network, b: Network) -> Generator[float, None, WeightDistance]:
+    """`weight_distance` layer by layer; yields the share that is done."""
     layers = []
-    for layer in a.descriptor.layers:
+    for index, layer in enumerate(a.descriptor.layers):
         suffix = "" if layer.kind == "const" else ".weight"
         name = f"synthesis.{layer.name}{suffix}"
         one, other = a.tensors[name], b.tensors.get(name)
         if other is not None and other.shape == one.shape:
-            layers.append(LayerDistance(layer.name, layer.resolution, _distance(one, other.to(one.device))))
+            layers.append(LayerDistance(layer.name, layer.resolution, tensor_distance([(one, other)])))
+        yield (index + 1) / len(a.descriptor.layers)
     overall = median(layer.distance for layer in layers) if layers else math.inf
-    return WeightDistance(tuple(layers), overall, _same_noise(a, b))
+    mean = tensor_distance([(a.w_avg, b.w_avg)]) if a.w_avg.shape == b.w_avg.shape else None
+    return WeightDistance(tuple(layers), overall, _same_noise(a, b), _mapping_distance(a, b), mean)
 
 
-def _distance(a: Tensor, b: Tensor) -> float:
-    size = math.sqrt((float(a.square().sum()) + float(b.square().sum())) / 2)
-    return float((a - b).norm()) / size if size > 0.0 else 0.0
+@torch.no_grad()
+def tensor_distance(pairs: list[tuple[Tensor, Tensor]]) -> float:
+    """Distance of several tensors as one: 0 the same, 1.41 independent, 2 opposite."""
+    apart = size = 0.0
+    for one, other in pairs:
+        other = other.to(one.device)
+        apart += float((one - other).square().sum())
+        size += float(one.square().sum() + other.square().sum()) / 2
+    return math.sqrt(apart / size) if size > 0.0 else 0.0
+
+
+def _mapping_distance(a: Network, b: Network) -> float | None:
+    one, other = _mapping_weights(a), _mapping_weights(b)
+    if {name: tensor.shape for name, tensor in one.items()} != {name: tensor.shape for name, tensor in other.items()}:
+        return None
+    return tensor_distance([(one[name], other[name]) for name in one])
+
+
+def _mapping_weights(network: Network) -> dict[str, Tensor]:
+    return {
+        name: tensor
+        for name, tensor in network.tensors.items()
+        if name.startswith("mapping.") and name.endswith(".weight")
+    }
 
 
 def _same_noise(a: Network, b: Network) -> bool:
