@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from engine.atomic import CHUNK_BYTES, check_writable, storage_error, write_atomic
+from engine.atomic import check_writable, write_atomic
 from engine.cli_options import (
     Alpha,
     ClassIndex,
@@ -41,6 +41,7 @@ from engine.cli_options import (
 )
 from engine.cli_values import changed_state, choose_face, face_from_options, parse_seeds, parse_swaps
 from engine.console import Progress, complain, note
+from engine.convert_cli import convert
 from engine.device import prepare_process
 from engine.errors import StorageError
 from engine.line_cli import sketch
@@ -181,33 +182,6 @@ def inspect(
 
     found = inspect_file(file)
     typer.echo(json.dumps(found.facts, indent=2) if as_json else found.text)
-
-
-@app.command()
-def convert(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model of any kind that Graft reads.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.safetensors", help="Where the converted model goes.")],
-) -> None:
-    """Convert a model into Graft's open format.
-
-    That is safetensors, with everything about the network in its metadata. Nothing in the file is run.
-
-    \b
-    Example:
-      python main.py convert ffhq.pkl ffhq.safetensors
-    """
-    from engine.checkpoints.convert import open_checkpoint
-
-    _must_take_a_model(out)
-    opened = open_checkpoint(file)
-    for warning in opened.warnings:
-        note(warning)
-    try:
-        with open(opened.safetensors_path, "rb") as converted:
-            size = write_atomic(out, iter(lambda: converted.read(CHUNK_BYTES), b""))
-    except OSError as error:
-        raise storage_error("read the converted model", error) from error
-    typer.echo(f"Wrote {out} ({size / 1e6:.1f} MB)")
 
 
 @app.command()
@@ -460,6 +434,7 @@ def open_files(
     raise typer.Exit(open_window(files or []))
 
 
+app.command()(convert)
 app.command()(measure)
 app.command("looks")(list_looks)
 app.command()(sketch)

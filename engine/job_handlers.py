@@ -24,6 +24,7 @@ from engine.job_table import Background, JobSteps, Step
 from engine.messages import (
     BlendSaved,
     DrawLines,
+    ExportNetwork,
     ExportStill,
     InvertPortrait,
     Job,
@@ -31,6 +32,7 @@ from engine.messages import (
     LoadModel,
     MakeThumbnail,
     ModelLoaded,
+    NetworkExported,
     OpenPortrait,
     PortraitInverted,
     PortraitOpened,
@@ -44,7 +46,7 @@ from engine.network import Network
 from engine.pipeline import Pipeline
 from engine.places import user_places
 from engine.preview.exit_colour import ExitCorrection
-from engine.state import ModelRef, StoredLatent
+from engine.state import EditState, ModelRef, StoredLatent, View
 
 if TYPE_CHECKING:
     from engine.inversion.encoder import PortraitEncoder
@@ -105,6 +107,8 @@ class JobHandlers:
                 return self._make_thumbnail(job)
             case SaveBlend():
                 return self._save_blend(job)
+            case ExportNetwork():
+                return self._export_network(job)
             case DrawLines():
                 return self._draw_lines(job)
 
@@ -213,17 +217,35 @@ class JobHandlers:
         return ThumbnailMade(job.tag, to_bgrx(shrunk(image, job.size_px)))
 
     def _save_blend(self, job: SaveBlend) -> JobSteps:
-        edit = self._pipeline.resolve(job.state)
-        pair = self._pipeline.pair(edit)
-        if pair.b is None:
-            reason = edit.warnings[0] if edit.warnings else "There is no model B."
-            raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
         yield Step("Blending the weights", 0.1)
-        blended = blend(pair.a, pair.b, edit.shares)
+        blended = self._network(job.state, View.BLEND)
         model = yield Background(
             lambda: self._save_network(blended, job.path), f"Writing {job.path.name}", may_be_left=False
         )
         return BlendSaved(job.path, model)
+
+    def _export_network(self, job: ExportNetwork) -> JobSteps:
+        from engine.export.network_child import ChildWritten, write_in_child
+
+        yield Step("Blending the weights", 0.1)
+        network = self._network(job.state, job.view)
+        written: ChildWritten = yield Background(
+            lambda: write_in_child(network.save, job.path, job.form),
+            f"Writing {job.path.name}, and reading it back",
+            may_be_left=False,
+        )
+        return NetworkExported(job.path, job.form, written.max_error, written.notes)
+
+    def _network(self, state: EditState, view: View) -> Network:
+        """The network behind one of the pictures of a state. A blend is a new one; A and B are the models' own."""
+        edit = self._pipeline.resolve(state)
+        pair = self._pipeline.pair(edit)
+        if view is View.A:
+            return pair.a
+        if pair.b is None:
+            reason = edit.warnings[0] if edit.warnings else "There is no model B."
+            raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
+        return pair.b if view is View.B else blend(pair.a, pair.b, edit.shares)
 
     def _draw_lines(self, job: DrawLines) -> JobSteps:
         from engine.export.stills import still_suffix

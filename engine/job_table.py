@@ -22,6 +22,7 @@ from engine.errors import EngineError, JobError, RenderCancelled
 from engine.failures import as_engine_error
 from engine.messages import (
     DrawLines,
+    ExportNetwork,
     ExportStill,
     InvertPortrait,
     Job,
@@ -48,6 +49,7 @@ _DOING = {
     ExportStill: "exporting a still",
     MakeThumbnail: "drawing a thumbnail",
     SaveBlend: "saving a blended model",
+    ExportNetwork: "exporting a network",
     DrawLines: "drawing a photo in lines",
 }
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
+from engine.export.network_formats import NetworkFormat
 from engine.framing import FacePoints
 from engine.state import EditState, ModelRef, StoredLatent, View
 
@@ -194,6 +195,20 @@ class SaveBlend:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportNetwork:
+    """Write a network for other programs, read it back and compare. Result: `NetworkExported`.
+
+    Attributes:
+        view: A's network, B's, or the blend of the state.
+    """
+
+    state: EditState
+    path: Path
+    form: NetworkFormat
+    view: View = View.BLEND
+
+
+@dataclass(frozen=True, slots=True)
 class DrawLines:
     """Draw the face in a photo in lines and write the drawing. Result: `LinesDrawn`.
 
@@ -208,7 +223,9 @@ class DrawLines:
     face: FacePoints | None = None
 
 
-Job: TypeAlias = LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend | DrawLines
+Job: TypeAlias = (
+    LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend | ExportNetwork | DrawLines
+)
 
 
 # --- results ------------------------------------------------------------------------------------------------------
@@ -281,6 +298,19 @@ class BlendSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkExported:
+    """Attributes:
+    max_error: Largest difference of any pixel, nominally -1 to 1, between the file, read back, and the network.
+    notes: What the format cannot say, as sentences.
+    """
+
+    path: Path
+    form: NetworkFormat
+    max_error: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LinesDrawn:
     path: Path
     size_px: tuple[int, int]
@@ -288,7 +318,14 @@ class LinesDrawn:
 
 
 JobResult: TypeAlias = (
-    ModelLoaded | PortraitOpened | PortraitInverted | StillExported | ThumbnailMade | BlendSaved | LinesDrawn
+    ModelLoaded
+    | PortraitOpened
+    | PortraitInverted
+    | StillExported
+    | ThumbnailMade
+    | BlendSaved
+    | NetworkExported
+    | LinesDrawn
 )
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from engine.errors import printable
 from engine.messages import (
     DrawLines,
+    ExportNetwork,
     ExportStill,
     InvertPortrait,
     Job,
@@ -50,7 +51,7 @@ def job_title(job: Job) -> str:
             return f"Inverting {printable(name, 60)}"
         case ExportStill(path=path):
             return f"Exporting {printable(path.name, 60)}"
-        case SaveBlend(path=path):
+        case SaveBlend(path=path) | ExportNetwork(path=path):
             return f"Saving {printable(path.name, 60)}"
         case DrawLines(portrait=path):
             return f"Drawing {printable(path.name, 60)}"
