@@ -12,8 +12,8 @@ from typing import Any
 
 from engine.descriptor import NetworkDescriptor
 from engine.errors import printable
-from engine.kinship import Halves, LayerDistance, WeightDistance, even_halves, lineage_sentence, shared_steps
 from engine.library_records import ModelRecord
+from engine.kinship import Halves, LayerDistance, WeightDistance, even_halves, lineage_sentence, shared_steps
 from engine.resolve import blend_obstacle
 from engine.state import (
     Blend,

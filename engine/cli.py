@@ -43,6 +43,7 @@ from engine.cli_values import changed_state, choose_face, face_from_options, par
 from engine.console import Progress, complain, note
 from engine.convert_cli import convert
 from engine.device import prepare_process
+from engine.doctor_cli import doctor
 from engine.errors import StorageError
 from engine.line_cli import sketch
 from engine.look import apply_look
@@ -436,6 +437,7 @@ def open_files(
 
 app.command()(convert)
 app.command()(measure)
+app.command()(doctor)
 app.command("looks")(list_looks)
 app.command()(sketch)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)

@@ -23,6 +23,7 @@ from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
 from engine.job_table import Background, JobSteps, Step
 from engine.messages import (
     BlendSaved,
+    CompareWeights,
     DrawLines,
     ExportNetwork,
     ExportStill,
@@ -40,6 +41,7 @@ from engine.messages import (
     StartPoint,
     StillExported,
     ThumbnailMade,
+    WeightsCompared,
 )
 from engine.models import ModelLocator
 from engine.network import Network
@@ -51,6 +53,10 @@ from engine.state import EditState, ModelRef, StoredLatent, View
 if TYPE_CHECKING:
     from engine.inversion.encoder import PortraitEncoder
     from engine.inversion.project import InversionProgress, InversionResult
+    from engine.kinship import WeightDistance
+
+KEPT_DISTANCES = 256
+"""Pairs of models whose distance is remembered: a few kilobytes each."""
 
 THUMBNAIL_BLOCK_PX = 256
 """Thumbnails of larger models are made from this block: the way to the top takes many times as long."""
@@ -92,6 +98,7 @@ class JobHandlers:
         self._library = library
         self._choice = choice
         self._exits = exits
+        self._distances: dict[tuple[str, str], WeightDistance] = {}
 
     def begin(self, job: Job) -> JobSteps:
         match job:
@@ -109,6 +116,8 @@ class JobHandlers:
                 return self._save_blend(job)
             case ExportNetwork():
                 return self._export_network(job)
+            case CompareWeights():
+                return self._compare_weights(job)
             case DrawLines():
                 return self._draw_lines(job)
 
@@ -246,6 +255,24 @@ class JobHandlers:
             reason = edit.warnings[0] if edit.warnings else "There is no model B."
             raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
         return pair.b if view is View.B else blend(pair.a, pair.b, edit.shares)
+
+    def _compare_weights(self, job: CompareWeights) -> JobSteps:
+        from engine.weight_distance import distance_steps
+
+        pair = (job.a.sha256, job.b.sha256)
+        if pair not in self._distances:
+            yield Step("Reading both models", 0.0)
+            steps = distance_steps(*self._pipeline.models.networks([job.a, job.b]))
+            while pair not in self._distances:
+                try:
+                    done = next(steps)
+                except StopIteration as stop:
+                    self._distances[pair] = stop.value
+                else:
+                    yield Step("Comparing the weights", done)
+            while len(self._distances) > KEPT_DISTANCES:
+                del self._distances[next(iter(self._distances))]
+        return WeightsCompared(job.a, job.b, self._distances[pair])
 
     def _draw_lines(self, job: DrawLines) -> JobSteps:
         from engine.export.stills import still_suffix

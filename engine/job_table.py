@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from engine.errors import EngineError, JobError, RenderCancelled
 from engine.failures import as_engine_error
 from engine.messages import (
+    CompareWeights,
     DrawLines,
     ExportNetwork,
     ExportStill,
@@ -50,6 +51,7 @@ _DOING = {
     MakeThumbnail: "drawing a thumbnail",
     SaveBlend: "saving a blended model",
     ExportNetwork: "exporting a network",
+    CompareWeights: "comparing the weights of two models",
     DrawLines: "drawing a photo in lines",
 }
 

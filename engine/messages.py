@@ -18,6 +18,7 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
 from engine.export.network_formats import NetworkFormat
 from engine.framing import FacePoints
+from engine.kinship import WeightDistance
 from engine.state import EditState, ModelRef, StoredLatent, View
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -209,6 +210,14 @@ class ExportNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class CompareWeights:
+    """Measure how far the weights of two models are apart. Result: `WeightsCompared`."""
+
+    a: ModelRef
+    b: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
 class DrawLines:
     """Draw the face in a photo in lines and write the drawing. Result: `LinesDrawn`.
 
@@ -224,7 +233,15 @@ class DrawLines:
 
 
 Job: TypeAlias = (
-    LoadModel | OpenPortrait | InvertPortrait | ExportStill | MakeThumbnail | SaveBlend | ExportNetwork | DrawLines
+    LoadModel
+    | OpenPortrait
+    | InvertPortrait
+    | ExportStill
+    | MakeThumbnail
+    | SaveBlend
+    | ExportNetwork
+    | CompareWeights
+    | DrawLines
 )
 
 
@@ -311,6 +328,13 @@ class NetworkExported:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsCompared:
+    a: ModelRef
+    b: ModelRef
+    distance: WeightDistance
+
+
+@dataclass(frozen=True, slots=True)
 class LinesDrawn:
     path: Path
     size_px: tuple[int, int]
@@ -325,6 +349,7 @@ JobResult: TypeAlias = (
     | ThumbnailMade
     | BlendSaved
     | NetworkExported
+    | WeightsCompared
     | LinesDrawn
 )
 
