@@ -51,6 +51,40 @@ class LookRecord:
     look: Look
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address of the user's own that a model can be downloaded from; `sha256` where they know it."""
+
+    url: str
+    name: str
+    sha256: str | None = None
+
+
+DIRECTION_SOURCES = ("ganspace-w", "ganspace-act", "sefa", "import", "difference")
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionRecord:
+    """A direction that the user keeps, or one that was just found.
+
+    Attributes:
+        key: In the latent store: the step of one sigma, ``[rows, w_dim]`` or ``[1, w_dim]``.
+        model: The one that it was found in.
+        layer_range: The rows of ``ws`` that it is meant for, half open; None for all.
+        source: One of `DIRECTION_SOURCES`.
+        index: Its place among those found together, from 0; None for a single one.
+        strength_range: How far its slider goes, in sigmas.
+    """
+
+    key: str
+    name: str
+    model: ModelRef | None = None
+    layer_range: tuple[int, int] | None = None
+    source: str = "import"
+    index: int | None = None
+    strength_range: tuple[float, float] = (-3.0, 3.0)
+
+
 def descriptor_to_json(descriptor: NetworkDescriptor) -> str:
     return json.dumps(asdict(descriptor), separators=(",", ":"))
 

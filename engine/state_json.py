@@ -309,14 +309,14 @@ def direction_from_json(value: object, where: str) -> DirectionUse:
     use = DirectionUse(
         key=fields.read("key", read_key),
         amount=fields.number("amount", 0.0),
-        layer_range=fields.optional("layer_range", _read_layer_range),
+        layer_range=fields.optional("layer_range", read_layer_range),
         name=fields.read("name", _read_name, ""),
     )
     fields.finish()
     return use
 
 
-def _read_layer_range(value: object, where: str) -> tuple[int, int]:
+def read_layer_range(value: object, where: str) -> tuple[int, int]:
     rows = read_items(value, where, whole_number(0, MAX_PER_LAYER), 2)
     if len(rows) != 2 or rows[0] > rows[1]:
         raise RecipeFormatError(f"{where} must be two rows, the first not above the second.")
