@@ -5,6 +5,9 @@ drops when the process dies. At the next start, files without a living owner are
 need no journal: the latent store writes them to disk before any state names them.
 
 A file is kept until its work has been saved or dismissed; closing the window is neither.
+
+It holds a row for every entry of the history, with its parent's row, and one for every step that was taken: which
+entry one stood on after it.
 """
 
 from __future__ import annotations
@@ -17,27 +20,44 @@ import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.atomic import storage_error
-from engine.database import database_files, in_plain_words, open_database
+from engine.database import database_files, in_plain_words, open_database, transaction
 from engine.errors import RecipeError, StorageError
-from engine.history import HistoryEntry
+from engine.history import MAX_ENTRIES, History, HistoryEntry
+from engine.history_entry import parents_of
+from engine.history_json import MAX_LABEL_CHARS, marked_from_json, marks_to_json
 from engine.state import EditState
 from engine.state_json import parse_json, state_from_json, state_to_json
 
-JOURNAL_VERSION = 1
-KEPT_EDITS = 500
+JOURNAL_VERSION = 2
+KEPT_EDITS = MAX_ENTRIES
+KEPT_STEPS = 500
 KEPT_CLOSED = 20
 EDITS_PER_SYNC = 20
 """How often the journal is forced to the platter: what a power cut, unlike a crash, may cost."""
 MAX_STATE_BYTES = 1 << 20
 
 _SCHEMA = """
-CREATE TABLE edits (id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, state TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE edits (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, state TEXT NOT NULL, at REAL NOT NULL,
+    parent INTEGER, marks TEXT NOT NULL DEFAULT '{}');
+CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, edit INTEGER NOT NULL, at REAL NOT NULL);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
 """
+_MIGRATIONS = {
+    1: """
+    ALTER TABLE edits ADD COLUMN parent INTEGER;
+    ALTER TABLE edits ADD COLUMN marks TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, edit INTEGER NOT NULL, at REAL NOT NULL);
+    INSERT INTO steps SELECT id, id, at FROM edits
+    """,  # an edit without a parent hangs on the one before it: version 1 had a line, whose steps were its edits
+}
+_INSERT = "INSERT INTO edits (label, state, at, parent, marks) VALUES (?, ?, ?, ?, ?)"
+_INSERT_ROW = "INSERT INTO edits (label, state, at, parent, marks, id) VALUES (?, ?, ?, ?, ?, ?)"
 _NAME = re.compile(r"session-(\d{6,})\.sqlite3")
 
 
@@ -47,8 +67,10 @@ class RecoverableSession:
 
     Attributes:
         number: Rises with every session; the order, whatever the clock said.
-        entries: Its last edits, oldest first; at least one.
-        unsaved: How many edits came after the last save.
+        entries: Its history, a tree (see `HistoryEntry.parent`); at least one.
+        index: The entry that it stood on.
+        tip: Where redo led to from there, in the end.
+        unsaved: How many steps came after the last save.
         crashed: Whether it ended without saying goodbye.
         changed_at: Clock time of the last edit, in seconds since 1970: to be shown only.
     """
@@ -56,13 +78,15 @@ class RecoverableSession:
     file: Path
     number: int
     entries: tuple[HistoryEntry, ...]
+    index: int
+    tip: int
     unsaved: int
     crashed: bool
     changed_at: float
 
     @property
     def state(self) -> EditState:
-        return self.entries[-1].state
+        return self.entries[self.index].state
 
 
 class Journal:
@@ -88,7 +112,7 @@ class Journal:
         except OSError as error:
             raise storage_error("start an autosave", error) from error
         try:
-            connection = open_database(file, JOURNAL_VERSION, _SCHEMA, "the autosave")
+            connection = open_database(file, JOURNAL_VERSION, _SCHEMA, "the autosave", _MIGRATIONS)
         except BaseException:
             _release(file, lock)
             _delete(file)
@@ -96,32 +120,75 @@ class Journal:
         _forget_oldest_closed(folder)
         return cls(file, lock, connection)
 
-    def record(self, entry: HistoryEntry) -> None:
-        """Put a committed edit on disk; when this returns, a kill cannot lose it.
+    def record(self, entry: HistoryEntry, parent: int | None = None, *, is_present: bool = True) -> int:
+        """Put an entry on disk; when this returns, a kill cannot lose it.
+
+        Args:
+            parent: The row of the entry that it hangs on; None is the row before, and nothing for the first.
+            is_present: Whether one stands on it now.
+
+        Returns:
+            Its row.
 
         Raises:
             StorageError: it could not be written.
         """
-        text = json.dumps(state_to_json(entry.state), allow_nan=False, separators=(",", ":"))
+        values = _values(entry, parent)
         with self._guard, in_plain_words("autosave"):
-            values = (entry.label[:100], text, time.time())
-            cursor = self._connection.execute("INSERT INTO edits (label, state, at) VALUES (?, ?, ?)", values)
-            self._since_sync += 1
-            if self._since_sync >= EDITS_PER_SYNC:
-                self._since_sync = 0
-                self._connection.execute("DELETE FROM edits WHERE id <= ?", ((cursor.lastrowid or 0) - KEPT_EDITS,))
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            with transaction(self._connection):
+                row = self._connection.execute(_INSERT, values).lastrowid or 0
+                self._step(row, values[2], is_move=is_present)
+            self._sync(1)
+        return row
+
+    def record_all(self, entries: Sequence[HistoryEntry], present: int) -> tuple[int, ...]:
+        """Put a whole tree of entries on disk, all or none.
+
+        Args:
+            present: Place of the one that one stands on.
+
+        Returns:
+            Their rows.
+        """
+        with self._guard, in_plain_words("autosave"):
+            (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()
+            rows = range(last + 1, last + 1 + len(entries))
+            parents = (None if parent is None else rows[parent] for parent in parents_of(entries))
+            numbered = (
+                (*_values(entry, parent), row) for entry, parent, row in zip(entries, parents, rows, strict=True)
+            )
+            with transaction(self._connection):
+                self._connection.executemany(_INSERT_ROW, numbered)
+                self._step(rows[present], time.time(), is_move=True)
+            self._sync(1)
+        return tuple(rows)
+
+    def stand_on(self, row: int) -> None:
+        """One went to another entry."""
+        with self._guard, in_plain_words("autosave"):
+            self._step(row, time.time(), is_move=True)
+            self._sync(1)
+
+    def mark(self, row: int, entry: HistoryEntry, *, is_work: bool = True) -> None:
+        """An entry got another name, a star or a sheet of variations.
+
+        Args:
+            is_work: Whether this alone is worth being recovered.
+        """
+        with self._guard, in_plain_words("autosave"), transaction(self._connection):
+            self._connection.execute("UPDATE edits SET marks = ? WHERE id = ?", (_marks(entry), row))
+            if is_work:
+                self._step(row, time.time(), is_move=False)
+
+    def forget(self, rows: Sequence[int]) -> None:
+        """Entries went because there were too many."""
+        with self._guard, in_plain_words("autosave"), transaction(self._connection):
+            self._connection.executemany("DELETE FROM edits WHERE id = ?", [(row,) for row in rows])
 
     def mark_saved(self) -> None:
-        """All edits so far are in a file of the user's: they need no recovery."""
+        """All so far is in a file of the user's: it needs no recovery."""
         with self._guard, in_plain_words("autosave"):
-            self._set_fact("saved", "(SELECT coalesce(max(id), 0) FROM edits)")
-
-    def adopt(self, session: RecoverableSession) -> None:
-        """Take over the edits of a session that was recovered, then dismiss it."""
-        for entry in session.entries:
-            self.record(entry)
-        dismiss(session)
+            self._set_fact("saved", "(SELECT coalesce(max(id), 0) FROM steps)")
 
     def close(self) -> None:
         """End cleanly. Unsaved edits stay on disk, marked as closed rather than crashed."""
@@ -148,6 +215,20 @@ class Journal:
         if self._lock_handle is not None:
             _release(self._file, self._lock_handle)
             self._lock_handle = None
+
+    def _step(self, row: int, now: float, *, is_move: bool) -> None:
+        """A step that moves nowhere is one all the same: it is something to be recovered."""
+        here = "coalesce((SELECT edit FROM steps ORDER BY id DESC LIMIT 1), ?)"
+        self._connection.execute(f"INSERT INTO steps (edit, at) VALUES ({'?' if is_move else here}, ?)", (row, now))
+
+    def _sync(self, written: int) -> None:
+        self._since_sync += written
+        if self._since_sync >= EDITS_PER_SYNC:
+            self._since_sync = 0
+            surplus = "SELECT id FROM edits ORDER BY id DESC LIMIT -1 OFFSET ?"
+            self._connection.execute(f"DELETE FROM edits WHERE id IN ({surplus})", (KEPT_EDITS,))
+            self._connection.execute("DELETE FROM steps WHERE id <= (SELECT max(id) FROM steps) - ?", (KEPT_STEPS,))
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _set_fact(self, name: str, value_sql: str) -> None:
         self._connection.execute(f"INSERT OR REPLACE INTO facts VALUES (?, {value_sql})", (name,))
@@ -176,27 +257,60 @@ def dismiss(session: RecoverableSession) -> None:
 
 
 def _read(file: Path, number: int) -> RecoverableSession | None:
-    connection = open_database(file, JOURNAL_VERSION, _SCHEMA, "an autosave")
+    connection = open_database(file, JOURNAL_VERSION, _SCHEMA, "an autosave", _MIGRATIONS)
     with contextlib.closing(connection), in_plain_words("read an autosave"):
         unsaved = _unsaved(connection)
         closed = connection.execute("SELECT 1 FROM facts WHERE name = 'closed'").fetchone() is not None
-        newest_first = "SELECT label, state, at FROM edits ORDER BY id DESC LIMIT ?"
+        newest_first = "SELECT id, label, state, parent, marks FROM edits ORDER BY id DESC LIMIT ?"
         rows = connection.execute(newest_first, (KEPT_EDITS,)).fetchall()
-    entries: list[HistoryEntry] = []
-    for label, text, _ in reversed(rows):
-        with contextlib.suppress(RecipeError):
-            state = state_from_json(parse_json(text, "The autosave", MAX_STATE_BYTES))
-            if not entries or entries[-1].state != state:
-                entries.append(HistoryEntry(state, label))
+        steps = connection.execute("SELECT edit, at FROM steps ORDER BY id").fetchall()
+    entries, places = _tree(rows[::-1])
     if not unsaved or not entries:
         return None
-    return RecoverableSession(file, number, tuple(entries), unsaved, not closed, rows[0][2])
+    history = History.from_entries(entries, len(entries) - 1)
+    for edit, _ in steps:
+        if edit in places:
+            history.go_to(places[edit])
+    changed_at = float(steps[-1][1]) if steps else 0.0
+    return RecoverableSession(
+        file, number, history.entries, history.index, history.tip, unsaved, not closed, changed_at
+    )
+
+
+def _tree(rows: Sequence[tuple[int, str, str, int | None, str]]) -> tuple[list[HistoryEntry], dict[int, int]]:
+    """Entries of the rows that can be read, and their places by row. What hung on one that cannot hangs on the one
+    that it hung on; what hung on one that was forgotten, on the first."""
+    entries: list[HistoryEntry] = []
+    places: dict[int, int] = {}
+    for row, label, text, parent_row, marks in rows:
+        parent = len(entries) - 1 if parent_row is None else places.get(parent_row, 0)
+        try:
+            state = state_from_json(parse_json(text, "The autosave", MAX_STATE_BYTES))
+            marked = parse_json(marks, "The autosave", MAX_STATE_BYTES)
+            entry = marked_from_json(marked, state, label, None if parent_row is None or not entries else parent)
+        except RecipeError:
+            places[row] = max(parent, 0)
+            continue
+        is_same = bool(entries) and parent_row is None and entries[parent].state == state
+        places[row] = parent if is_same else len(entries)
+        if not is_same:
+            entries.append(entry)
+    return entries, places
 
 
 def _unsaved(connection: sqlite3.Connection) -> int:
-    query = "SELECT count(*) FROM edits WHERE id > coalesce((SELECT value FROM facts WHERE name = 'saved'), 0)"
+    query = "SELECT count(*) FROM steps WHERE id > coalesce((SELECT value FROM facts WHERE name = 'saved'), 0)"
     (count,) = connection.execute(query).fetchone()
     return int(count)
+
+
+def _values(entry: HistoryEntry, parent: int | None) -> tuple[str, str, float, int | None, str]:
+    text = json.dumps(state_to_json(entry.state), allow_nan=False, separators=(",", ":"))
+    return entry.label[:MAX_LABEL_CHARS], text, time.time(), parent, _marks(entry)
+
+
+def _marks(entry: HistoryEntry) -> str:
+    return json.dumps(marks_to_json(entry), allow_nan=False, separators=(",", ":"))
 
 
 def _journal_files(folder: Path) -> list[tuple[int, Path]]:

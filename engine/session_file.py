@@ -21,7 +21,9 @@ from typing import Any, BinaryIO, TypeAlias
 from engine.atomic import remove_leftovers, storage_error, write_atomic
 from engine.errors import EngineError, RecipeError, RecipeFormatError
 from engine.export.embedded import open_plain_file
-from engine.history import HistoryEntry
+from engine.history import MAX_ENTRIES, HistoryEntry
+from engine.history_entry import parents_of, without
+from engine.history_json import entry_from_json, entry_to_json
 from engine.recipe import ArrayStore, migrated
 from engine.state import StoredLatent, latent_keys
 from engine.state_json import (
@@ -29,25 +31,28 @@ from engine.state_json import (
     latent_from_json,
     latent_to_json,
     parse_json,
-    read_text,
-    state_from_json,
-    state_to_json,
+    whole_number,
 )
 
 SESSION_SUFFIX = ".graft"
 VERSION_FIELD = "graft_session"
-SESSION_VERSION = 1
+SESSION_VERSION = 2
 DOCUMENT_NAME = "session.json"
 MAX_DOCUMENT_BYTES = 64 << 20
 MAX_MEMBER_BYTES = 256 << 20
 MAX_MEMBERS = 4096
-MAX_HISTORY = 2000
+MAX_HISTORY = MAX_ENTRIES
 MAX_LATENTS = 2000
 MAX_SETTINGS = 1000
 MAX_SETTING_CHARS = 20_000
-MAX_LABEL_CHARS = 100
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _line_to_tree(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had a line of entries, which is a tree of entries that name no parent."""
+    return document
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _line_to_tree}
 """``MIGRATIONS[n]`` turns a version n document into a version n + 1 one."""
 
 Setting: TypeAlias = str | int | float | bool | None
@@ -58,8 +63,9 @@ class SessionDocument:
     """What a session file holds.
 
     Attributes:
-        entries: The undo history, oldest first; at least one.
+        entries: The undo history, a tree (see `HistoryEntry.parent`); at least one.
         index: The entry that is shown.
+        tip: Where redo leads to from there, in the end; None is not known.
         settings: How the window showed it: plain values by name.
         latents: Portraits on the shelf, also those that no entry shows.
     """
@@ -68,6 +74,7 @@ class SessionDocument:
     index: int
     settings: Mapping[str, Setting] = field(default_factory=dict)
     latents: tuple[StoredLatent, ...] = ()
+    tip: int | None = None
 
 
 def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> None:
@@ -79,12 +86,9 @@ def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> No
         StorageError: the file could not be written.
         EngineError: from the store, when an array of the shown state is gone.
     """
-    shown = document.entries[document.index]
-    kept = [entry for entry in document.entries if entry is shown or all(map(store.has, latent_keys(entry.state)))]
-    kept = kept[-MAX_HISTORY:] if shown in kept[-MAX_HISTORY:] else kept[:MAX_HISTORY]
-    index = next(place for place, entry in enumerate(kept) if entry is shown)
+    kept, index, tip = _kept(document, store)
     latents = tuple(latent for latent in document.latents if all(map(store.has, _keys_of(latent))))
-    text = _document_to_json(SessionDocument(tuple(kept), index, document.settings, latents))
+    text = _document_to_json(SessionDocument(kept, index, document.settings, latents, tip))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(DOCUMENT_NAME), text)  # ZipInfo: 1980, not today
@@ -92,6 +96,21 @@ def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> No
             archive.writestr(zipfile.ZipInfo(_member_name(key)), store.export_bytes(key))
     write_atomic(path, content.getbuffer())
     remove_leftovers(path.parent)
+
+
+def _kept(document: SessionDocument, store: ArrayStore) -> tuple[tuple[HistoryEntry, ...], int, int | None]:
+    """What is written of the history, and the places of the shown entry and of the tip in it."""
+    entries, shown = document.entries, document.index
+    gone = {
+        place
+        for place, entry in enumerate(entries)
+        if place != shown and not all(map(store.has, latent_keys(entry.state)))
+    }
+    surplus = len(entries) - len(gone) - MAX_HISTORY
+    if surplus > 0:
+        gone |= set([place for place in range(len(entries)) if place not in gone and place != shown][:surplus])
+    kept, places = without(entries, gone)
+    return tuple(kept), places[shown], None if document.tip is None else places.get(document.tip)
 
 
 def open_session(path: Path, store: ArrayStore) -> SessionDocument:
@@ -192,7 +211,8 @@ def _document_to_json(document: SessionDocument) -> str:
     whole = {
         VERSION_FIELD: SESSION_VERSION,
         "index": document.index,
-        "history": [{"label": entry.label, "state": state_to_json(entry.state)} for entry in document.entries],
+        "tip": document.tip,
+        "history": [entry_to_json(entry) for entry in document.entries],
         "settings": dict(document.settings),
         "latents": [latent_to_json(latent) for latent in document.latents],
     }
@@ -202,23 +222,20 @@ def _document_to_json(document: SessionDocument) -> str:
 def _document_from_json(text: bytes) -> SessionDocument:
     whole = parse_json(text, "The session", MAX_DOCUMENT_BYTES)
     fields = Fields(migrated(whole, VERSION_FIELD, SESSION_VERSION, MIGRATIONS, "session"), "session")
-    entries = fields.items("history", _entry_from_json, MAX_HISTORY)
+    entries = fields.items("history", entry_from_json, MAX_HISTORY)
     index = fields.whole("index", 0, len(entries) - 1)
+    tip = fields.optional("tip", whole_number(0, len(entries) - 1))
     no_settings: dict[str, Setting] = {}
     settings = fields.read("settings", _settings_from_json, no_settings)
     latents = fields.items("latents", latent_from_json, MAX_LATENTS)
     fields.finish()
+    try:
+        parents_of(entries)
+    except ValueError as error:
+        raise RecipeFormatError(f"The session's history is no tree: {error}.") from None
     return SessionDocument(
-        entries, index, settings, tuple(latent for latent in latents if isinstance(latent, StoredLatent))
+        entries, index, settings, tuple(latent for latent in latents if isinstance(latent, StoredLatent)), tip
     )
-
-
-def _entry_from_json(value: object, where: str) -> HistoryEntry:
-    fields = Fields(value, where)
-    label = fields.read("label", lambda text, place: read_text(text, place, MAX_LABEL_CHARS), "")
-    entry = HistoryEntry(fields.read("state", state_from_json), label)
-    fields.finish()
-    return entry
 
 
 def _settings_from_json(value: object, where: str) -> dict[str, Setting]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.errors import EngineError, printable
-from engine.history import HistoryEntry
 from engine.journal import RecoverableSession, dismiss, recoverable_sessions
 from engine.latents import LatentStore
-from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session, save_session
+from engine.session_file import SESSION_SUFFIX, SessionDocument, Setting, open_session, save_session
 from engine.state import EditState
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
@@ -18,6 +19,9 @@ from gui.messages import Choice, Messages
 from gui.opening import Opener
 from gui.session import Session
 from gui.settings import Settings
+
+SettingsToSave: TypeAlias = Callable[[], Mapping[str, Setting]]
+TakeSettings: TypeAlias = Callable[[Mapping[str, Setting]], object]
 
 
 class Documents(QObject):
@@ -46,8 +50,13 @@ class Documents(QObject):
         self._settings = settings
         self._autosave_folder = autosave_folder
         self._recoverable: tuple[RecoverableSession, ...] = ()
+        self._carried: list[tuple[SettingsToSave, TakeSettings]] = []
         session.autosave_failed.connect(self._autosave_failed)
         opener.session_found.connect(self.open)
+
+    def carry(self, to_save: SettingsToSave, take: TakeSettings) -> None:
+        """Keep something more in session files: plain values by name, which `take` gets back when one is opened."""
+        self._carried.append((to_save, take))
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -66,7 +75,9 @@ class Documents(QObject):
         self._session.end_gesture()
         history = self._session.history
         latents = tuple(record.latent for record in self._collection.latents())
-        document = SessionDocument(history.entries, history.index, self._window_settings(), latents)
+        document = SessionDocument(
+            tuple(history.entries), history.index, self._window_settings(), latents, history.tip
+        )
         try:
             save_session(path, document, self._store)
         except EngineError as error:
@@ -92,7 +103,7 @@ class Documents(QObject):
                 self._collection.add_latent(latent, None, None)
 
         def show(state: EditState) -> None:
-            self._session.replace_document(document.entries, document.index, path, saved=True)
+            self._session.replace_document(document.entries, document.index, path, saved=True, tip=document.tip)
             self._look_for_unsaved_work()  # the document that was left may not have been saved
             self._apply_window_settings(document)
             self._settings.add_recent_file(path)
@@ -100,8 +111,13 @@ class Documents(QObject):
 
         self._opener.when_models_are_here(document.entries[document.index].state, show)
 
-    def _window_settings(self) -> dict[str, str | int | float | bool | None]:
-        return {"view": self._canvas.mode.value, "locks": ",".join(sorted(self._session.locks))}
+    def _window_settings(self) -> dict[str, Setting]:
+        settings: dict[str, Setting] = {
+            "view": self._canvas.mode.value, "locks": ",".join(sorted(self._session.locks))
+        }
+        for to_save, _ in self._carried:
+            settings |= to_save()
+        return settings
 
     def _apply_window_settings(self, document: SessionDocument) -> None:
         view = document.settings.get("view")
@@ -110,6 +126,8 @@ class Documents(QObject):
         locks = document.settings.get("locks")
         if isinstance(locks, str):
             self._session.set_locks(frozenset(filter(None, locks.split(","))))
+        for _, take in self._carried:
+            take(document.settings)
 
     # --- what was left unsaved ------------------------------------------------------------------------------------
 
@@ -150,8 +168,7 @@ class Documents(QObject):
         found = self._recoverable[0]
 
         def show(state: EditState) -> None:
-            entries: tuple[HistoryEntry, ...] = tuple(found.entries)
-            self._session.replace_document(entries, len(entries) - 1, None, saved=False)
+            self._session.replace_document(found.entries, found.index, None, saved=False, tip=found.tip)
             dismiss(found)  # this session's own journal holds it now
             self._look_for_unsaved_work()
 

@@ -15,6 +15,7 @@ from engine.errors import EngineError
 from engine.history import History, HistoryEntry
 from engine.journal import Journal
 from engine.state import EditState
+from engine.variations import Sheet
 
 
 class Session(QObject):
@@ -22,7 +23,8 @@ class Session(QObject):
 
     opened = Signal(object)  # EditState: another document, which is about to be shown
     state_changed = Signal(object)  # EditState: every change, also within a gesture
-    history_changed = Signal()  # an entry came, or undo, redo or a jump moved along them
+    history_changed = Signal()  # an entry came, or undo, redo or a jump moved among them
+    marks_changed = Signal()  # an entry got a name, a star or a sheet of variations
     document_changed = Signal()  # saved or unsaved, or another file
     locks_changed = Signal(object)  # frozenset[str]
     autosave_failed = Signal(object)  # EngineError
@@ -39,7 +41,9 @@ class Session(QObject):
         self._history = History(state)
         self._start_journal = start_journal
         self._journal: Journal | None = None
+        self._rows: dict[int, int] = {}
         self._saved = state
+        self._has_unsaved_marks = False
         self._path: Path | None = None
         self._owner: object | None = None
         self._locks: frozenset[str] = frozenset()
@@ -61,7 +65,7 @@ class Session(QObject):
 
     @property
     def is_dirty(self) -> bool:
-        return self.state != self._saved
+        return self.state != self._saved or self._has_unsaved_marks
 
     @property
     def locks(self) -> frozenset[str]:
@@ -115,6 +119,22 @@ class Session(QObject):
             self._committed()
             self.document_changed.emit()
 
+    def keep(self, state: EditState, label: str) -> bool:
+        """Hang a state on the present entry, as a branch to come back to, without going there.
+
+        Returns:
+            False when it is there already.
+        """
+        self.end_gesture()
+        kept = self._history.keep(state, label)
+        if kept is None:
+            return False
+        self._has_unsaved_marks = True
+        self._with_journal(lambda journal: self._record(journal, kept, is_present=False))
+        self.history_changed.emit()
+        self.document_changed.emit()
+        return True
+
     def undo(self) -> bool:
         self.end_gesture()
         return self._travelled(self._history.undo())
@@ -130,6 +150,24 @@ class Session(QObject):
             return False
         return self._travelled(self._history.go_to(index))
 
+    def step_aside(self, step: int) -> bool:
+        """Go to the branch before (-1) or after (1) the present one."""
+        self.end_gesture()
+        there = self._history.beside(step)
+        return there is not None and self.go_to(there)
+
+    def mark(self, index: int, *, name: str | None = None, is_starred: bool | None = None) -> None:
+        """Name an entry of the history, or give it a star."""
+        if self._history.mark(index, name=name, is_starred=is_starred):
+            self._has_unsaved_marks = True
+            self._write_marks(index, is_work=True)
+            self.document_changed.emit()
+
+    def note_sheet(self, sheet: Sheet) -> None:
+        """Remember with the present entry that this sheet of variations was shown round it."""
+        if self._history.note_sheet(sheet):
+            self._write_marks(self._history.index, is_work=False)
+
     def set_lock(self, name: str, locked: bool) -> None:
         self.set_locks(self._locks | {name} if locked else self._locks - {name})
 
@@ -141,12 +179,13 @@ class Session(QObject):
     # --- the document ---------------------------------------------------------------------------------------------
 
     def replace_document(
-        self, entries: tuple[HistoryEntry, ...], index: int, path: Path | None, *, saved: bool
+        self, entries: tuple[HistoryEntry, ...], index: int, path: Path | None, *, saved: bool, tip: int | None = None
     ) -> None:
         """Open another document: its states, its place in them, its file."""
         self._leave_journal()
         self._owner = None
-        self._history = History.from_entries(entries, index)
+        self._history = History.from_entries(entries, index, tip)
+        self._has_unsaved_marks = False
         self._path = path
         self._saved = self.state if saved else self._history.entries[0].state
         if not saved:
@@ -158,6 +197,7 @@ class Session(QObject):
     def mark_saved(self, path: Path) -> None:
         self._path = path
         self._saved = self.state
+        self._has_unsaved_marks = False
         if self._journal is not None:
             try:
                 self._journal.mark_saved()
@@ -171,10 +211,6 @@ class Session(QObject):
         self._leave_journal()
 
     # --- inside ---------------------------------------------------------------------------------------------------
-
-    @property
-    def _entry(self) -> HistoryEntry:
-        return self._history.entries[self._history.index]
 
     def _travelled(self, state: EditState | None) -> bool:
         if state is None:
@@ -192,18 +228,53 @@ class Session(QObject):
         self._journal_entry()
         self.history_changed.emit()
 
+    def _write_marks(self, index: int, *, is_work: bool) -> None:
+        if self._journal is not None or is_work:
+
+            def write(journal: Journal) -> None:
+                entry = self._history.entries[index]
+                journal.mark(self._rows[self._history.number(index)], entry, is_work=is_work)
+
+            self._with_journal(write)
+        self.marks_changed.emit()
+
     def _journal_entry(self) -> None:
-        """Write the present entry, and before the first one what led to it."""
+        """Write where one stands, and the entry itself if it is new."""
+        self._with_journal(self._write_present)
+
+    def _write_present(self, journal: Journal) -> None:
+        row = self._rows.get(self._history.number(self._history.index))
+        if row is None:
+            self._record(journal, self._history.index, is_present=True)
+        else:
+            journal.stand_on(row)
+
+    def _with_journal(self, write: Callable[[Journal], None]) -> None:
+        """Begin a journal if there is none, with all that was there before, and write to it."""
         if self._start_journal is None:
             return
         try:
             if self._journal is None:
                 self._journal = self._start_journal()
-                for entry in self._history.entries[: self._history.index]:
-                    self._journal.record(entry)
-            self._journal.record(self._entry)
+                self._rows.clear()
+                self._record_all(self._journal)
+            write(self._journal)
+            dropped = [self._rows.pop(number) for number in self._history.take_dropped() if number in self._rows]
+            if dropped:
+                self._journal.forget(dropped)
         except EngineError as error:
             self.autosave_failed.emit(error)
+
+    def _record_all(self, journal: Journal) -> None:
+        history = self._history
+        rows = journal.record_all(history.entries, history.index)
+        self._rows = {history.number(place): row for place, row in enumerate(rows)}
+
+    def _record(self, journal: Journal, index: int, *, is_present: bool) -> None:
+        parent = self._history.parent(index)
+        parent_row = None if parent is None else self._rows.get(self._history.number(parent))
+        row = journal.record(self._history.entries[index], parent_row, is_present=is_present)
+        self._rows[self._history.number(index)] = row
 
     def _leave_journal(self) -> None:
         """Done with this document. What was not saved stays on disk and is offered at the next start."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -8,14 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine import journal as journals
 from engine.errors import StorageError
-from engine.history import HistoryEntry
+from engine.history import History, HistoryEntry
+from engine.history_entry import parents_of
 from engine.journal import Journal, dismiss, recoverable_sessions
 from engine.state import EditState, with_alpha, with_seed
+from engine.state_json import state_to_json
+from engine.variations import Sheet, Vary
 
 ROOT = Path(__file__).resolve().parents[2]
+SHEET = Sheet(3, (Vary.PAD, Vary.PSI), 0.4, 8, ("alpha",))
 
 
 def entry(seed: int) -> HistoryEntry:
@@ -111,16 +118,111 @@ def test_that_the_newest_session_comes_first_whatever_the_clock_said(
     ]
 
 
-def test_that_a_recovered_session_moves_into_the_running_one(tmp_path: Path) -> None:
-    crashed_session(tmp_path, 3)
-    (left,) = recoverable_sessions(tmp_path)
+def test_that_a_tree_comes_back_with_where_one_stood_and_the_way_ahead(tmp_path: Path) -> None:
     journal = Journal.start(tmp_path)
-    journal.adopt(left)
-    assert recoverable_sessions(tmp_path) == ()
-    journal.record(entry(9))
+    rows = [journal.record(entry(0))]
+    for seed in (1, 2):
+        rows.append(journal.record(entry(seed), rows[-1]))
+    rows.append(journal.record(entry(3), rows[0]))
+    journal.record(entry(4), rows[1], is_present=False)
+    journal.mark(rows[2], HistoryEntry(entry(2).state, name="good", is_starred=True, sheets=(SHEET,)))
+    journal.stand_on(rows[2])
+    journal.stand_on(rows[1])
     journal.close()
     (session,) = recoverable_sessions(tmp_path)
-    assert session.entries == (entry(1), entry(2), entry(3), entry(9))
+    assert [one.parent for one in session.entries] == [None, 0, 1, 0, 1]
+    assert (session.index, session.tip) == (1, 2)
+    assert session.state == entry(1).state
+    assert (session.entries[2].name, session.entries[2].is_starred, session.entries[2].sheets) == (
+        "good", True, (SHEET,),
+    )
+
+
+def test_that_a_whole_tree_is_recorded_at_once_or_not_at_all(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    tree = (entry(0), entry(1), HistoryEntry(entry(2).state, "beside", parent=0))
+    rows = journal.record_all(tree, 1)
+    journal.record(entry(3), rows[2])
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert [one.state for one in session.entries] == [entry(seed).state for seed in range(4)]
+    assert History.from_entries(session.entries, session.index).path == (0, 2, 3)
+
+
+def test_that_what_hung_on_forgotten_entries_hangs_on_the_first(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    rows = [journal.record(entry(0))]
+    for seed in (1, 2, 3):
+        rows.append(journal.record(entry(seed), rows[0]))
+    journal.forget(rows[:1])
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert [one.state for one in session.entries] == [entry(seed).state for seed in (1, 2, 3)]
+    assert parents_of(session.entries) == [None, 0, 0]
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(("apply", "undo", "redo", "jump", "keep", "mark")), st.integers(0, 5)))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_that_any_walk_through_the_tree_is_recovered(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    """Written as the window writes it: new entries with their parents, and every step."""
+    history, journal = History(EditState()), Journal.start(tmp_path)
+    rows = list(journal.record_all(history.entries, 0))
+    for step, value in steps:
+        before = len(history.entries)
+        if step == "apply":
+            history.apply(with_seed(EditState(), value))
+        elif step == "keep":
+            history.keep(with_alpha(history.state, value / 5))
+        elif step == "jump":
+            history.go_to(value % before)
+        elif step == "mark":
+            history.mark(history.index, is_starred=value > 2)
+            journal.mark(rows[history.index], history.entries[history.index])
+        else:
+            getattr(history, step)()
+        if len(history.entries) > before:
+            parent = history.parent(before)
+            assert parent is not None
+            rows.append(journal.record(history.entries[before], rows[parent], is_present=step == "apply"))
+        else:
+            journal.stand_on(rows[history.index])
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    dismiss(session)
+    assert session.entries == history.entries
+    assert History.from_entries(session.entries, session.index, session.tip).path == history.path
+
+
+def test_that_a_journal_of_the_first_version_is_one_line(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "session-000001.sqlite3")
+    connection.executescript(
+        "CREATE TABLE edits (id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL, state TEXT NOT NULL,"
+        " at REAL NOT NULL); CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+        "INSERT INTO facts VALUES ('saved', 2); PRAGMA user_version = 1;"
+    )
+    for seed in (1, 2, 3):
+        text = json.dumps(state_to_json(entry(seed).state))
+        connection.execute("INSERT INTO edits (label, state, at) VALUES (?, ?, 5.0)", (f"seed {seed}", text))
+    connection.commit()
+    connection.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert session.entries == (entry(1), entry(2), entry(3))
+    assert (session.index, session.unsaved, session.crashed, session.changed_at) == (2, 1, True, 5.0)
+
+
+def test_that_unreadable_marks_do_not_cost_the_other_entries(tmp_path: Path) -> None:
+    crashed_session(tmp_path, 3)
+    (file,) = tmp_path.glob("*.sqlite3")
+    connection = sqlite3.connect(file)
+    connection.execute("""UPDATE edits SET marks = '{"starred": 7}' WHERE id = 2""")
+    connection.execute("UPDATE edits SET parent = 999 WHERE id = 3")
+    connection.commit()
+    connection.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert [one.state for one in session.entries] == [entry(1).state, entry(3).state]
 
 
 def test_that_a_damaged_journal_neither_hides_the_others_nor_raises(tmp_path: Path) -> None:
@@ -144,13 +246,14 @@ def test_that_one_unreadable_edit_does_not_cost_the_others(tmp_path: Path) -> No
     assert session.entries == (entry(1), entry(3))
 
 
-def test_that_a_journal_stays_small(tmp_path: Path) -> None:
+def test_that_a_journal_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal.start(tmp_path)
+    monkeypatch.setattr(journals, "KEPT_EDITS", 500)
     for seed in range(1200):
         journal.record(entry(seed))
     journal.close()
     (session,) = recoverable_sessions(tmp_path)
-    assert len(session.entries) <= journals.KEPT_EDITS
+    assert len(session.entries) <= 500
     assert session.state == entry(1199).state
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 4 << 20
 

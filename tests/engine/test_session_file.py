@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from engine import atomic
 from engine.errors import EngineError, LatentError, RecipeFormatError, RecipeVersionError, StorageError
-from engine.history import HistoryEntry
+from engine.history import History, HistoryEntry
 from engine.latents import LatentStore
 from engine.session_file import SessionDocument, open_session, save_session
 from engine.state import EditState, StoredLatent, with_alpha, with_latent, with_seed
+from engine.variations import Sheet, Vary
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 plain_values = st.none() | st.booleans() | st.integers() | finite | st.text()
@@ -62,6 +63,57 @@ def test_that_any_session_comes_back_as_it_was(tmp_path: Path, states: list[Edit
     )
     save_session(tmp_path / "s.graft", document, LatentStore())
     assert open_session(tmp_path / "s.graft", LatentStore()) == document
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(("apply", "undo", "redo", "jump", "keep", "mark")), st.integers(0, 5)))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_that_any_walk_through_the_tree_comes_back(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    history = History(EditState())
+    for step, value in steps:
+        if step == "apply":
+            history.apply(with_seed(EditState(), value))
+        elif step == "keep":
+            history.keep(with_alpha(history.state, value / 5))
+        elif step == "jump":
+            history.go_to(value % len(history.entries))
+        elif step == "mark":
+            history.mark(history.index, name=f"no. {value}", is_starred=value > 2)
+            history.note_sheet(Sheet(value, (Vary.PAD, Vary.MIX), 0.25, 8, ("alpha",)))
+        else:
+            getattr(history, step)()
+    document = SessionDocument(tuple(history.entries), history.index, tip=history.tip)
+    save_session(tmp_path / "s.graft", document, LatentStore())
+    opened = open_session(tmp_path / "s.graft", LatentStore())
+    assert opened == document
+    again = History.from_entries(opened.entries, opened.index, opened.tip)
+    assert (again.state, again.path) == (history.state, history.path)
+
+
+def test_that_a_session_of_the_first_version_is_one_line(saved: Path) -> None:
+    steps = [{"label": f"step {seed}", "state": {"latent": {"seed": seed}}} for seed in range(3)]
+    rebuilt(saved, {"session.json": session_json(history=steps, index=1)})
+    opened = open_session(saved, LatentStore())
+    history = History.from_entries(opened.entries, opened.index, opened.tip)
+    assert history.path == (0, 1, 2)
+    assert history.state == with_seed(EditState(), 1)
+
+
+def test_that_what_hung_on_a_step_whose_latent_is_gone_is_kept(tmp_path: Path) -> None:
+    store = LatentStore()
+    gone = with_latent(EditState(), StoredLatent("0" * 64))
+    tree = (
+        HistoryEntry(EditState()),
+        HistoryEntry(gone, parent=0),
+        HistoryEntry(with_seed(EditState(), 1), parent=0),
+        HistoryEntry(with_seed(EditState(), 2), parent=1),
+    )
+    save_session(tmp_path / "s.graft", SessionDocument(tree, 3, tip=3), store)
+    opened = open_session(tmp_path / "s.graft", store)
+    assert [entry.parent for entry in opened.entries] == [None, 0, 0]
+    assert (opened.index, opened.tip) == (2, 2)
 
 
 def test_that_the_same_session_is_the_same_file_whenever_it_is_saved(tmp_path: Path) -> None:
@@ -222,6 +274,19 @@ def session_json(**changes: object) -> bytes:
         session_json(history=[]),
         session_json(history=[{"state": {"latent": {"key": "../../x"}}}]),
         session_json(history=[{"state": {}}] * 2001),
+        session_json(graft_session=2, history=[{"state": {}}, {"state": {}, "parent": 1}]),
+        session_json(graft_session=2, history=[{"state": {}}, {"state": {}, "parent": -1}]),
+        session_json(graft_session=2, history=[{"state": {}}, {"state": {}, "parent": 0.5}]),
+        session_json(graft_session=2, tip=7),
+        session_json(graft_session=2, history=[{"state": {}, "name": "x" * 200}]),
+        session_json(graft_session=2, history=[{"state": {}, "starred": "yes"}]),
+        session_json(graft_session=2, history=[{"state": {}, "sheets": [{"seed": -1}]}]),
+        session_json(graft_session=2, history=[
+            {"state": {}, "sheets": [{"seed": 1, "what": ["face"], "distance": 1, "count": 8}]}
+        ]),
+        session_json(graft_session=2, history=[
+            {"state": {}, "sheets": [{"seed": 1, "what": [["pad"]], "distance": 1, "count": 8}]}
+        ]),
         session_json(settings={"a": []}),
         session_json(settings={"a": "x" * 30_000}),
         session_json(settings=[]),
@@ -236,7 +301,7 @@ def test_that_hostile_session_text_is_refused(saved: Path, text: bytes) -> None:
 
 
 def test_that_a_session_from_the_future_is_refused_and_kept(saved: Path) -> None:
-    rebuilt(saved, {"session.json": session_json(graft_session=2)})
+    rebuilt(saved, {"session.json": session_json(graft_session=3)})
     before = saved.read_bytes()
     with pytest.raises(RecipeVersionError, match="session was written by a newer Graft"):
         open_session(saved, LatentStore())

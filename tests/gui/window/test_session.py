@@ -11,6 +11,7 @@ from engine.errors import StorageError
 from engine.history import HistoryEntry
 from engine.journal import Journal, recoverable_sessions
 from engine.state import EditState, with_alpha, with_seed
+from engine.variations import Sheet, Vary
 from gui.session import Session
 
 START = EditState()
@@ -102,6 +103,62 @@ def test_that_every_committed_edit_is_in_the_journal_at_once(session: Session, t
     assert found.crashed
     assert found.state == with_seed(START, 1)
     assert found.entries[0].state == START
+
+
+def test_that_branches_marks_and_kept_states_are_in_the_journal_at_once(session: Session, tmp_path: Path) -> None:
+    session.edit(with_seed(START, 1))
+    session.undo()
+    session.edit(with_seed(START, 2))
+    assert session.keep(with_alpha(session.state, 0.5), "variation")
+    assert not session.keep(with_alpha(session.state, 0.5), "variation")
+    session.mark(1, name="first try", is_starred=True)
+    session.note_sheet(Sheet(7, (Vary.PAD,), 0.3, 8))
+    session.undo()
+    session._journal._end()  # type: ignore[union-attr]
+    session._journal = None
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.entries == session.history.entries
+    assert [entry.parent for entry in found.entries] == [None, 0, 0, 2]
+    assert found.entries[1].title == "first try"
+    assert found.entries[2].sheets == (Sheet(7, (Vary.PAD,), 0.3, 8),)
+    assert (found.index, found.tip) == (0, 3)
+
+
+def test_that_a_star_after_a_save_is_something_to_save(session: Session, tmp_path: Path) -> None:
+    session.edit(with_seed(START, 1))
+    session.mark_saved(tmp_path / "a.graft")
+    session.note_sheet(Sheet(7, (Vary.PAD,), 0.3, 8))
+    assert not session.is_dirty
+    session.mark(1, is_starred=True)
+    assert session.is_dirty
+    session.close()
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.entries[1].is_starred
+
+
+def test_that_going_aside_changes_the_branch(session: Session) -> None:
+    for seed in (1, 2):
+        session.edit(with_seed(START, seed))
+        session.undo()
+    session.redo()
+    assert session.state == with_seed(START, 2)
+    assert session.step_aside(-1)
+    assert session.state == with_seed(START, 1)
+    assert not session.step_aside(-1)
+
+
+def test_that_what_is_dropped_for_room_is_dropped_from_the_journal(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.history, "_max_entries", 5)
+    for seed in range(1, 30):
+        session.edit(with_seed(START, seed))
+        if seed % 3 == 0:
+            session.undo()
+    session.close()
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.entries == session.history.entries
+    assert found.index == session.history.index
 
 
 def test_that_a_start_without_an_edit_leaves_no_journal(session: Session, tmp_path: Path) -> None:
