@@ -18,17 +18,18 @@ from engine.job_handlers import JobHandlers, ModelLibrary
 from engine.job_table import JobSteps
 from engine.latents import LatentStore
 from engine.messages import Job, Pixels, RenderRequest
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.models import ModelLocator, ModelPool
 from engine.nets.noise import NoiseInput
 from engine.network import Carry
-from engine.pipeline import Pipeline, Synthesis
+from engine.pipeline import Pipeline
 from engine.preview.exit_colour import ExitCorrection
-from engine.resolve import ResolvedEdit
-from engine.shares import Shares
+from engine.resolved_edit import ResolvedEdit
+from engine.shares import Stack
 from engine.stage_cache import PickyCache, StageCache
 from engine.stage_keys import block_keys
-from engine.state import EditState, ModelRef, View
+from engine.state import EditState, ModelRef, View, model_refs
+from engine.synthesis import Synthesis
 from engine.worker import Shot
 
 SMALLEST_PREVIEW_PX = 64
@@ -126,15 +127,15 @@ class TorchBackend:
 
     def _calibrate(self, state: EditState) -> Generator[None, None, None]:
         """Measure what early exits of these models lack in colour. Once per model; may be left at any step."""
-        for view in (View.A, View.B):
+        for view in (View.BLEND, View.B):  # a B that cannot be blended is in the latter alone
             edit = self._pipeline.resolve_view(state, view)
-            pair = self._pipeline.pair(edit)
-            ref, network = edit.model_a, pair.a
-            if view is View.B and edit.model_b is not None and pair.b is not None:
-                ref, network = edit.model_b, pair.b
-            run_block = partial(_run_block, pair, edit.shares)
-            for _ in self._exits.calibration(ref, network, run_block):
-                yield
+            group = self._pipeline.group(edit)
+            for place, (ref, network) in enumerate(zip(edit.models, group.networks, strict=True)):
+                alone = tuple(
+                    shares.with_weights(1.0 if at == place else 0.0) for at, shares in enumerate(edit.stack, start=1)
+                )
+                for _ in self._exits.calibration(ref, network, partial(_run_block, group, alone)):
+                    yield
 
     def _timed(self, steps: Generator[None, None, None]) -> Generator[None, None, None]:
         while self.device != "cpu" or self._foresight_s < FORESIGHT_CPU_S:
@@ -159,7 +160,7 @@ class TorchBackend:
         for state in likely_states(request.state, resolutions, request.held):
             for view in request.views:
                 edit = pipeline.resolve_view(state, view)
-                keys = block_keys(pipeline.pair(edit), edit).pictures
+                keys = block_keys(pipeline.group(edit), edit).pictures
                 if keys[-1] not in pipeline.pictures and keys[-1] not in needed_by:
                     ahead.append(edit)
                     needed_by.update(keys)
@@ -197,15 +198,15 @@ class SizeLimit:
         trying_px: What is being drawn, where there is a smaller picture to fall back to.
     """
 
-    models: tuple[ModelRef | None, ModelRef | None] | None = None
+    models: tuple[ModelRef, ...] = ()
     px: int | None = None
     trying_px: int | None = None
 
     def is_for(self, state: EditState) -> None:
         """Of other models nothing is known."""
         self.trying_px = None
-        if self.models != (state.model_a, state.model_b):
-            self.models, self.px = (state.model_a, state.model_b), None
+        if self.models != (models := model_refs(state)):
+            self.models, self.px = models, None
 
     def halve(self) -> bool:
         """Be content with half of what was tried. False when nothing was, or that would be too small to see."""
@@ -323,9 +324,9 @@ class SynthesisPass:
 
 
 def _run_block(
-    pair: ModelPair, shares: Shares, index: int, carry: Carry | None, ws: Tensor, noise: NoiseInput
+    group: ModelGroup, stack: Stack, index: int, carry: Carry | None, ws: Tensor, noise: NoiseInput
 ) -> Carry:
-    return pair.run_block(index, shares, carry, ws, noise)
+    return group.run_block(index, stack, carry, ws, noise)
 
 
 def screen_pixels(synthesis: Synthesis) -> Pixels:

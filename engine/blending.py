@@ -1,8 +1,9 @@
-"""Mixing the weights of two generators, layer by layer.
+"""Mixing the weights of two generators or more, layer by layer.
 
-How much of B every part takes is a `Shares` (from `engine.resolve`, or made here); this module applies it to tensors.
-A share of 0 copies A's tensor and 1 copies B's, bit for bit; anything else, also beyond 0 and 1, is the line through
-both. Noise maps, mean latents and 2-D filters are tensors like any other: nothing is left behind by accident.
+How much of B every part takes is a `Shares` (from `engine.resolve`, or made here), and so it is for every further
+network, which is laid over the ones before it; this module applies that to tensors. A share of 0 copies A's tensor
+and 1 copies B's, bit for bit; anything else, also beyond 0 and 1, is the line through both. Noise maps, mean latents
+and 2-D filters are tensors like any other: nothing is left behind by accident.
 
 Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors' published script.
 """
@@ -24,7 +25,8 @@ from engine.families.roles import Part, TensorRole, alike
 from engine.network import Network, Origin
 from engine.network_config import MappingConfig, NetworkConfig
 from engine.network_metadata import SourceFile
-from engine.shares import Shares, pinkney_shares
+from engine.shares import Shares, greatest, pinkney_shares, weights_of
+from engine.weighted_sum import weigh_into
 
 MAX_NUMBER = 1e6
 """Beyond any use, and far enough from where float32 weights overflow."""
@@ -140,19 +142,39 @@ def _number(name: str, value: float) -> float:
 
 
 def blend(a: Network, b: Network, shares: Shares, kept: frozenset[Kept] = FOLLOW) -> Network:
-    """A new network with share 0 to 1 of B in every part.
+    """A new network with share 0 to 1 of B in every part; see `blend_stack`."""
+    return blend_stack((a, b), (shares,), kept)
 
-    Its lineage is that of A, continued by the hashes of both and the shares.
+
+def blend_stack(networks: Sequence[Network], stack: Sequence[Shares], kept: frozenset[Kept] = FOLLOW) -> Network:
+    """A new network of several, each laid over the ones before it.
+
+    Its lineage is that of the first, continued by the hashes of the others and their shares.
+
+    Args:
+        networks: At least one.
+        stack: What every network but the first takes.
 
     Raises:
         ModelError: the networks do not fit together; names the layer and both shapes.
     """
+    a = networks[0]
     target = scratch_for(a)
-    blend_into(target, a, b, shares, kept)
-    per_part = {part: list(share) if isinstance(share, tuple) else share for part, share in asdict(shares).items()}
-    step = {"step": "blend", "a": a.sha256, "b": b.sha256, "shares": per_part, "kept": sorted(kept)}
-    target.origin = Origin(SourceFile("graft"), (*a.origin.lineage, step), framing=a.origin.framing)
+    blend_into(target, networks, stack, kept)
+    lineage = a.origin.lineage
+    for index, (network, shares) in enumerate(zip(networks[1:], stack, strict=True)):
+        step = {"step": "blend", "a": a.sha256, "b": network.sha256} if index == 0 else _laid_over(network)
+        lineage = (*lineage, {**step, "shares": _per_part(shares), "kept": sorted(kept)})
+    target.origin = Origin(SourceFile("graft"), lineage, framing=a.origin.framing)
     return target
+
+
+def _laid_over(network: Network) -> dict[str, str]:
+    return {"step": "overlay", "model": network.sha256}
+
+
+def _per_part(shares: Shares) -> dict[str, Any]:
+    return {part: list(share) if isinstance(share, tuple) else share for part, share in asdict(shares).items()}
 
 
 def scratch_for(a: Network) -> Network:
@@ -166,56 +188,65 @@ def scratch_for(a: Network) -> Network:
 @torch.no_grad()
 def blend_into(
     target: Network,
-    a: Network,
-    b: Network,
-    shares: Shares,
+    networks: Sequence[Network],
+    stack: Sequence[Shares],
     kept: frozenset[Kept] = FOLLOW,
     *,
-    previous: Shares | None = None,
+    previous: Sequence[Shares] | None = None,
 ) -> None:
-    """Write the blend of `a` and `b` into `target`, in place.
+    """Write the blend of `networks` into `target`, in place.
 
     Args:
-        target: From `scratch_for` (`a`). Only its tensors, clamps and, when the mapping comes from B, its mapping
-            network change.
-        previous: What `target` holds already of the same `a`, `b` and `kept`: only what differs is written.
+        target: From `scratch_for` the first network. Only its tensors, clamps and, when the mapping is another one's,
+            its mapping network change.
+        stack: What every network but the first takes.
+        previous: The stack that `target` holds already of the same networks and `kept`: only what differs is written.
 
     Raises:
         ModelError: the networks do not fit together; names the layer and both shapes. `target` is unchanged.
     """
-    check_blendable(a, b)
-    _fit_mapping(target, a, b, shares)
-    _fit_clamps(target, a, b, shares)
+    for other in networks[1:]:
+        check_blendable(networks[0], other)
+    _fit_mapping(target, networks, stack)
+    _fit_clamps(target, networks, stack)
     roles = {name: target.family.role_of(name) for name in target.tensors}
-    wanted = {name: share_of(role, shares, kept) for name, role in roles.items()}
+    wanted = {name: _weights(role, stack, kept) for name, role in roles.items()}
     if previous is not None:
-        wanted = {name: s for name, s in wanted.items() if s != share_of(roles[name], previous, kept)}
-    _write(target, a, b, wanted)
+        held = {name: _weights(role, previous, kept) for name, role in roles.items()}
+        wanted = {name: weights for name, weights in wanted.items() if weights != held[name]}
+    _write(target, networks, wanted)
 
 
 @torch.no_grad()
 def blend_block(
-    target: Network, a: Network, b: Network, shares: Shares, index: int, kept: frozenset[Kept] = FOLLOW
+    target: Network,
+    networks: Sequence[Network],
+    stack: Sequence[Shares],
+    index: int,
+    kept: frozenset[Kept] = FOLLOW,
 ) -> None:
     """Write the blend of one block (index i is resolution ``4 << i``) into `target`, in place.
 
     The caller has seen to it that the networks fit (`check_blendable`); this is the path of a slider drag.
     """
-    _fit_clamps(target, a, b, shares)
+    _fit_clamps(target, networks, stack)
     roles = ((name, target.family.role_of(name)) for name in block_tensors(target, index))
-    _write(target, a, b, {name: share_of(role, shares, kept) for name, role in roles})
+    _write(target, networks, {name: _weights(role, stack, kept) for name, role in roles})
 
 
 @torch.no_grad()
-def blend_mapping(target: Network, a: Network, b: Network, shares: Shares) -> None:
-    """Write the blend of the mapping networks and mean latents into `target`, in place.
+def blend_mapping(target: Network, networks: Sequence[Network], shares: Sequence[float]) -> None:
+    """Write the blend of the mapping networks into `target`, in place; its mean latent stays.
+
+    Args:
+        shares: What every mapping network but the first takes.
 
     Raises:
         ModelError: a mixture is asked for of mappings that are built differently.
     """
-    _fit_mapping(target, a, b, shares)
-    names = [name for name in target.tensors if name.startswith("mapping.")]
-    _write(target, a, b, {name: share_of(target.family.role_of(name), shares) for name in names})
+    _fit_mapping_to(target, networks, weights_of(shares))
+    names = [name for name in target.tensors if target.family.role_of(name).part is Part.MAPPING]
+    _write(target, networks, dict.fromkeys(names, weights_of(shares)))
 
 
 def block_tensors(network: Network, index: int) -> tuple[str, ...]:
@@ -259,15 +290,15 @@ def _described(shape: list[int] | None) -> str:
     return "missing" if shape is None else str(shape)
 
 
-def _write(target: Network, a: Network, b: Network, shares: Mapping[str, float]) -> None:
-    for name, share in shares.items():
-        out = target.tensors[name]
-        if share == 0.0:
-            out.copy_(_tensor(a, name))
-        elif share == 1.0:
-            out.copy_(_tensor(b, name))
-        else:
-            torch.lerp(_tensor(a, name).to(out.device), _tensor(b, name).to(out.device), share, out=out)
+def _weights(role: TensorRole, stack: Sequence[Shares], kept: frozenset[Kept]) -> tuple[float, ...]:
+    return weights_of([share_of(role, shares, kept) for shares in stack])
+
+
+def _write(target: Network, networks: Sequence[Network], weights: Mapping[str, tuple[float, ...]]) -> None:
+    for name, parts in weights.items():
+        used = [(network, weight) for network, weight in zip(networks, parts, strict=True) if weight != 0.0]
+        tensors = [_tensor(network, name) for network, _ in used]
+        weigh_into(target.tensors[name], tensors, [weight for _, weight in used])
 
 
 def _tensor(network: Network, name: str) -> Tensor:
@@ -275,16 +306,21 @@ def _tensor(network: Network, name: str) -> Tensor:
     return network.w_avg if name == "mapping.w_avg" else network.tensors[name]
 
 
-def _fit_mapping(target: Network, a: Network, b: Network, shares: Shares) -> None:
+def _fit_mapping(target: Network, networks: Sequence[Network], stack: Sequence[Shares]) -> None:
+    _fit_mapping_to(target, networks, weights_of([shares.mapping for shares in stack]))
+
+
+def _fit_mapping_to(target: Network, networks: Sequence[Network], weights: Sequence[float]) -> None:
     """Rebuild the target's mapping network when it is to be a differently built one."""
-    one, other = a.config.mapping, b.config.mapping
-    if shares.mapping not in (0.0, 1.0) and not _same_structure(one, other):
-        sizes = f"{len(one.layers)} layers from {one.z_dim} values, {len(other.layers)} from {other.z_dim}"
-        hint = "Take the mapping from A or from B, not from both."
-        raise ModelError(f"The mapping networks of A and B are built differently: {sizes}.", hint)
-    wanted = other if shares.mapping == 1.0 else one
-    if not _same_structure(wanted, target.config.mapping):
-        target.replace_mapping(replace(wanted, has_w_avg=True))
+    used = [network.config.mapping for network, weight in zip(networks, weights, strict=True) if weight != 0.0]
+    one = used[0]
+    for other in used[1:]:
+        if not _same_structure(one, other):
+            sizes = f"{len(one.layers)} layers from {one.z_dim} values, {len(other.layers)} from {other.z_dim}"
+            hint = "Take the mapping from A or from B, not from both."
+            raise ModelError(f"The mapping networks of A and B are built differently: {sizes}.", hint)
+    if not _same_structure(one, target.config.mapping):
+        target.replace_mapping(replace(one, has_w_avg=True))
 
 
 def _same_structure(one: MappingConfig, other: MappingConfig) -> bool:
@@ -294,10 +330,17 @@ def _same_structure(one: MappingConfig, other: MappingConfig) -> bool:
     return alike(structure(one), structure(other))
 
 
-def _fit_clamps(target: Network, a: Network, b: Network, shares: Shares) -> None:
-    if a.config.synthesis == b.config.synthesis:
+def _fit_clamps(target: Network, networks: Sequence[Network], stack: Sequence[Shares]) -> None:
+    """A layer saturates as in the network that it takes most from."""
+    configs = [network.config.synthesis for network in networks]
+    if all(config == configs[0] for config in configs):
         return
-    synthesis = a.family.blended_clamps(a.config.synthesis, b.config.synthesis, lambda at: shares.conv[at] >= 0.5)
+    count = networks[0].descriptor.num_ws
+    takes = [greatest(weights_of([shares.conv[at] for shares in stack])) for at in range(count)]
+    synthesis = configs[0]
+    for index, config in enumerate(configs[1:], start=1):
+        from_it = frozenset(at for at, taken in enumerate(takes) if taken == index)
+        synthesis = target.family.blended_clamps(synthesis, config, from_it.__contains__)
     if synthesis != target.config.synthesis:
         target.config = NetworkConfig(target.config.mapping, synthesis)
-        a.family.apply_clamps(target.module, synthesis)
+        target.family.apply_clamps(target.module, synthesis)

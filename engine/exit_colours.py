@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,23 +65,25 @@ class ExitColours:
 
 
 def exit_colour(
-    index: int, channels: int, shares: Shares, a: ExitColours | None, b: ExitColours | None = None
+    index: int, channels: int, num_blocks: int, stack: Sequence[Shares], colours: Sequence[ExitColours | None]
 ) -> ExitColour:
     """The correction of the picture after block `index` of a blend; the identity after the last block.
 
     Args:
-        a: Model A's; None, or of another number of blocks or channels, counts as a model that needs none.
-        b: The same for model B.
+        stack: What every model but the first takes.
+        colours: Every model's; None, or of another number of blocks or channels, counts as one that needs none.
     """
     nothing = ExitColour((1.0,) * channels, (0.0,) * channels)
-    num_blocks = len(shares.conv) // 2
 
     def step(of: ExitColours | None, above: int) -> ExitColour:
         return of.steps[above - 1] if of is not None and of.fits(num_blocks, channels) else nothing
 
     found = nothing
     for above in range(index + 1, num_blocks):
-        found = found.then(step(a, above).towards(step(b, above), _share_of_block(shares, above)))
+        blended = step(colours[0], above)
+        for of, shares in zip(colours[1:], stack, strict=True):
+            blended = blended.towards(step(of, above), _share_of_block(shares, above))
+        found = found.then(blended)
     return found
 
 

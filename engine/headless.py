@@ -124,7 +124,7 @@ class Headless:
 
     def resolutions(self, state: EditState) -> tuple[int, ...]:
         """Block resolutions of the models of a state, lowest first."""
-        return self._pipeline.pair(self._pipeline.resolve(state)).a.descriptor.resolutions
+        return self._pipeline.resolutions(self._pipeline.resolve(state))
 
     def check_pair(self, a: ModelRef, b: ModelRef) -> None:
         """Refuse two models that cannot be blended; `render` would show A alone, with a note.
@@ -136,7 +136,7 @@ class Headless:
 
     def render(self, state: EditState, view: View = View.BLEND, size_px: int | None = None) -> Rgb:
         """A picture, afresh, ``[H, W, 3]`` uint8; smaller than the model's own when `size_px` says so."""
-        edit = self._pipeline.resolve(state)
+        edit = self._pipeline.resolve_view(state, view)
         self.notes.extend(warning for warning in edit.warnings if warning not in self.notes)
         image = self._pipeline.render(state, view)
         return to_rgb(image if size_px is None else shrunk(image, size_px))

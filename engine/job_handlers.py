@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.blending import blend
+from engine.blending import blend_stack
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import NetworkDescriptor
 from engine.device import DeviceChoice
@@ -25,8 +25,10 @@ from engine.messages import (
     BlendSaved,
     CompareWeights,
     DrawLines,
+    DrawSheet,
     ExportNetwork,
     ExportStill,
+    ExportVideo,
     InvertPortrait,
     Job,
     LinesDrawn,
@@ -110,6 +112,8 @@ class JobHandlers:
                 return self._invert_portrait(job)
             case ExportStill():
                 return self._export_still(job)
+            case ExportVideo():
+                return self._export_video(job)
             case MakeThumbnail():
                 return self._make_thumbnail(job)
             case SaveBlend():
@@ -118,6 +122,10 @@ class JobHandlers:
                 return self._export_network(job)
             case CompareWeights():
                 return self._compare_weights(job)
+            case DrawSheet():
+                from engine.export.sheet_drawing import draw_sheet
+
+                return draw_sheet(job, self._pipeline)
             case DrawLines():
                 return self._draw_lines(job)
 
@@ -211,6 +219,11 @@ class JobHandlers:
         height, width, _ = pixels.shape
         return StillExported(job.path, (width, height), time.perf_counter() - started)
 
+    def _export_video(self, job: ExportVideo) -> JobSteps:
+        from engine.export.video import export_video
+
+        return (yield from export_video(job, self._pipeline, self._choice))
+
     def _make_thumbnail(self, job: MakeThumbnail) -> JobSteps:
         edit = self._pipeline.resolve_view(job.state, job.view)
         # What is on screen is in the cache already; other states would only push it out.
@@ -248,13 +261,13 @@ class JobHandlers:
     def _network(self, state: EditState, view: View) -> Network:
         """The network behind one of the pictures of a state. A blend is a new one; A and B are the models' own."""
         edit = self._pipeline.resolve(state)
-        pair = self._pipeline.pair(edit)
+        group = self._pipeline.group(edit)
         if view is View.A:
-            return pair.a
-        if pair.b is None:
+            return group.a
+        if len(group.networks) == 1:
             reason = edit.warnings[0] if edit.warnings else "There is no model B."
             raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
-        return pair.b if view is View.B else blend(pair.a, pair.b, edit.shares)
+        return blend_stack(group.networks, edit.for_view(view).stack)
 
     def _compare_weights(self, job: CompareWeights) -> JobSteps:
         from engine.weight_distance import distance_steps

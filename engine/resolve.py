@@ -7,26 +7,27 @@ followed is said as sentences in `ResolvedEdit.warnings`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from engine.descriptor import NetworkDescriptor
 from engine.errors import LatentError, LatentShapeError, ModelError
+from engine.resolved_edit import ResolvedDirection, ResolvedEdit, ResolvedMix, ResolvedNoise, ResolvedOverlay
 from engine.shares import Shares, pinkney_shares
 from engine.state import (
     Blend,
+    BlendSpace,
+    DirectionUse,
     EditState,
     Latent,
     MixSource,
-    ModelRef,
     Noise,
     NoiseMode,
+    Overlay,
     SeedLatent,
     Side,
     Source,
     StoredLatent,
-    View,
 )
 
 LatentShapes: TypeAlias = Mapping[str, tuple[int, int]]
@@ -35,58 +36,8 @@ LatentShapes: TypeAlias = Mapping[str, tuple[int, int]]
 MAX_FACTOR = 10.0
 """Largest magnitude of psi, alpha, curve points, noise strengths and mixing strengths."""
 
-
-@dataclass(frozen=True, slots=True)
-class ResolvedMix:
-    """A second latent and its strength for every row of ``ws``."""
-
-    latent: Latent
-    strengths: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedNoise:
-    """Attributes:
-    strengths: Factor on the trained strength, per position.
-    key: Stored noise maps that stand in for the model's own in CONST mode.
-    """
-
-    mode: NoiseMode
-    seed: int
-    strengths: tuple[float, ...]
-    key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedEdit:
-    """One picture, ready to compute. Frozen and hashable: the keys of the stage cache are made of its parts.
-
-    Attributes:
-        model_b: None when there is nothing to blend; then all of `shares` is 0.
-        class_index: For conditional models, else None.
-        truncation_cutoff: How many rows of ``ws`` are pulled towards the mean, 0 to `num_ws`.
-        shares: How much of B everything takes.
-        warnings: What could not be followed, as sentences. Not compared: they do not change the picture.
-    """
-
-    model_a: ModelRef
-    model_b: ModelRef | None
-    latent: Latent
-    class_index: int | None
-    truncation_psi: float
-    truncation_cutoff: int
-    mix: tuple[ResolvedMix, ...]
-    shares: Shares
-    noise: ResolvedNoise
-    num_ws: int
-    img_resolution: int
-    warnings: tuple[str, ...] = field(default=(), compare=False)
-
-    def for_view(self, view: View) -> ResolvedEdit:
-        """The same latent, shown by A alone, by the blend, or by B alone (by A while there is no B)."""
-        if view is View.BLEND or self.model_b is None:
-            return self
-        return replace(self, shares=self.shares.with_weights(1.0 if view is View.B else 0.0))
+MAX_STEP = 100.0
+"""Largest magnitude of a step along a direction."""
 
 
 def resolve(
@@ -94,13 +45,15 @@ def resolve(
     a: NetworkDescriptor | None,
     b: NetworkDescriptor | None = None,
     shapes: LatentShapes | None = None,
+    overlays: Sequence[NetworkDescriptor] = (),
 ) -> ResolvedEdit:
     """Decide what `state` means for these models.
 
     Args:
         a: What `state.model_a` is.
         b: What `state.model_b` is; None when there is none.
-        shapes: Shapes of the stored latents; a key that is missing counts as lost.
+        shapes: Shapes of the stored latents and directions; a key that is missing counts as lost.
+        overlays: What the models of `state.overlays` are, in their order.
 
     Raises:
         ModelError: model A is missing.
@@ -126,24 +79,29 @@ def resolve(
         noise=_noise(state.noise, state.latent, a, notes),
         num_ws=a.num_ws,
         img_resolution=a.img_resolution,
+        overlays=_overlays(state, a, overlays, notes),
+        space=state.blend.space if partner is not None else BlendSpace.WEIGHTS,
+        directions=_directions(state.directions, a, known, notes),
         warnings=tuple(notes.sentences),
     )
 
 
-def blend_obstacle(a: NetworkDescriptor, b: NetworkDescriptor) -> str | None:
+def blend_obstacle(a: NetworkDescriptor, b: NetworkDescriptor, b_name: str = "B") -> str | None:
     """Why the weights of two generators cannot be mixed, as the end of a sentence; None when they can."""
     if a.family != b.family:
-        return f"A is {a.family}, B is {b.family}"
+        return f"A is {a.family}, {b_name} is {b.family}"
     if a.img_resolution != b.img_resolution:
-        return f"A makes {a.img_resolution} px pictures, B {b.img_resolution} px"
+        return f"A makes {a.img_resolution} px pictures, {b_name} makes {b.img_resolution} px"
     if a.w_dim != b.w_dim:
-        return f"A's latents have {a.w_dim} values, B's {b.w_dim}"
+        return f"A's latents have {a.w_dim} values, those of {b_name} have {b.w_dim}"
     if (a.architecture, a.img_channels) != (b.architecture, b.img_channels):
-        return f"A is {a.architecture} with {a.img_channels} colours, B {b.architecture} with {b.img_channels}"
+        kinds = (f"{one.architecture} with {one.img_channels} colours" for one in (a, b))
+        return f"A is {next(kinds)}, {b_name} is {next(kinds)}"
     for one, other in zip(a.layers, b.layers, strict=False):
         if (one.name, one.channels) != (other.name, other.channels):
-            return f"layer {one.name} has {one.channels} channels in A, {other.name} has {other.channels} in B"
-    return None if len(a.layers) == len(b.layers) else f"A has {len(a.layers)} layers, B {len(b.layers)}"
+            rest = f"{other.name} has {other.channels} in {b_name}"
+            return f"layer {one.name} has {one.channels} channels in A, {rest}"
+    return None if len(a.layers) == len(b.layers) else f"A has {len(a.layers)} layers, {b_name} has {len(b.layers)}"
 
 
 class _Notes:
@@ -156,12 +114,12 @@ class _Notes:
         if sentence not in self.sentences:
             self.sentences.append(sentence)
 
-    def number(self, name: str, value: float, neutral: float) -> float:
+    def number(self, name: str, value: float, neutral: float, largest: float = MAX_FACTOR) -> float:
         if not math.isfinite(value):
             self.say(f"The {name} is not a number; {neutral:g} is used.")
             return neutral
-        if abs(value) > MAX_FACTOR:
-            kept = math.copysign(MAX_FACTOR, value)
+        if abs(value) > largest:
+            kept = math.copysign(largest, value)
             self.say(f"The {name} of {value:g} is out of range; {kept:g} is used.")
             return kept
         return float(value)
@@ -196,6 +154,41 @@ def _shares(blend: Blend, a: NetworkDescriptor, b: NetworkDescriptor | None, not
         noise=_of(blend.noise, layers),
         mapping=_mapping_share(blend.mapping, alpha, a, b, notes),
         w_avg=_of(blend.w_avg, (alpha,))[0],
+    )
+
+
+def _overlays(
+    state: EditState, a: NetworkDescriptor, models: Sequence[NetworkDescriptor], notes: _Notes
+) -> tuple[ResolvedOverlay, ...]:
+    """One that takes nothing now stays: a slider may be about to change that."""
+    kept = []
+    for overlay, model in zip(state.overlays, models, strict=True):
+        if obstacle := blend_obstacle(a, model, "it"):
+            notes.say(f"“{overlay.model.name:.60}” cannot be blended with A and is left out: {obstacle}.")
+        else:
+            kept.append(ResolvedOverlay(overlay.model, _overlay_shares(overlay, state.blend, a, notes)))
+    return tuple(kept)
+
+
+def _overlay_shares(overlay: Overlay, blend: Blend, a: NetworkDescriptor, notes: _Notes) -> Shares:
+    """What the blend takes from A or B alone, it goes on taking from there."""
+    alpha = notes.number("alpha of a further model", overlay.alpha, 1.0)
+    curve = (1.0,) * a.num_ws
+    if overlay.curve is not None:
+        curve = notes.numbers("alpha curve of a further model", overlay.curve, 0.0, a.num_ws)
+    layers = tuple(alpha * share for share in curve)
+    nothing = (0.0,) * a.num_ws
+
+    def unless_pinned(source: Source) -> tuple[float, ...]:
+        return layers if source is Source.BLEND else nothing
+
+    torgb = unless_pinned(blend.torgb)
+    return Shares(
+        conv=layers,
+        conv_affine=unless_pinned(blend.affines),
+        torgb=torgb,
+        torgb_affine=torgb if blend.affines is Source.BLEND else nothing,
+        noise=unless_pinned(blend.noise),
     )
 
 
@@ -287,11 +280,52 @@ def _mixes(
     return tuple(kept)
 
 
+def _directions(
+    uses: tuple[DirectionUse, ...], a: NetworkDescriptor, shapes: LatentShapes, notes: _Notes
+) -> tuple[ResolvedDirection, ...]:
+    """Steps along one direction are added up first: opposite ones leave nothing, not even a rounding error."""
+    amounts: dict[str, list[float]] = {}
+    for use in uses:
+        if problem := _misfit_of_direction(use, a, shapes):
+            notes.say(problem)
+            continue
+        amount = notes.number("step along a direction", use.amount, 0.0, MAX_STEP)
+        first, stop = (0, a.num_ws) if use.layer_range is None else use.layer_range
+        rows = amounts.setdefault(use.key, [0.0] * a.num_ws)
+        for row in range(max(first, 0), min(stop, a.num_ws)):
+            rows[row] += amount
+    return tuple(ResolvedDirection(key, tuple(rows)) for key, rows in amounts.items() if any(rows))
+
+
+def _misfit_of_direction(use: DirectionUse, a: NetworkDescriptor, shapes: LatentShapes) -> str | None:
+    name = use.name or use.key[:8]
+    shape = shapes.get(use.key)
+    if shape is None:
+        return f"The direction “{name:.60}” is not on this computer; it is left out."
+    if shape[1] != a.w_dim:
+        return f"The direction “{name:.60}” has {shape[1]} values; this model reads {a.w_dim}. It is left out."
+    return None
+
+
 def _noise(noise: Noise, latent: Latent, a: NetworkDescriptor, notes: _Notes) -> ResolvedNoise:
     strength = notes.number("noise strength", noise.strength, 1.0)
     layers = notes.numbers("noise strength", noise.layer_strengths, 1.0, a.num_ws)
     seed = noise.seed if noise.mode is NoiseMode.RANDOM else 0  # otherwise it does not matter
+    layer_seeds = _layer_seeds(noise.layer_seeds, a, notes)
     stored = latent.noise_key if isinstance(latent, StoredLatent) and noise.mode is NoiseMode.CONST else None
     if noise.mode is NoiseMode.NONE:
-        return ResolvedNoise(noise.mode, 0, (0.0,) * a.num_ws, None)
-    return ResolvedNoise(noise.mode, seed, tuple(strength * layer for layer in layers), stored)
+        return ResolvedNoise(noise.mode, 0, (0.0,) * a.num_ws, None, (None,) * a.num_ws)
+    strengths = tuple(strength * layer for layer in layers)
+    return ResolvedNoise(noise.mode, seed, strengths, stored, layer_seeds)
+
+
+def _layer_seeds(
+    seeds: tuple[float | None, ...], a: NetworkDescriptor, notes: _Notes
+) -> tuple[float | None, ...]:
+    def kept(seed: float | None) -> float | None:
+        if seed is None or math.isfinite(seed):
+            return seed
+        notes.say("A noise seed is not a number; that layer keeps its noise.")
+        return None
+
+    return tuple(kept(seed) for seed in seeds[: a.num_ws]) + (None,) * (a.num_ws - len(seeds))

@@ -1,4 +1,6 @@
-"""How much of the second model each layer takes: the step and the sigmoid of layer swapping, in plain Python.
+"""How much of each model a layer takes: the step and the sigmoid of layer swapping, and models over models.
+
+In plain Python.
 
 Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors' published script.
 """
@@ -6,7 +8,9 @@ Source: Pinkney & Adler 2020, arXiv:2010.05334, and the behaviour of the authors
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 def layer_position(resolution: int, level: int) -> int:
@@ -49,7 +53,8 @@ def _share(distance: int, width: float) -> float:
 class Shares:
     """Share of B of everything that a blended network is made of: 0 is A exactly, 1 is B exactly.
 
-    Tuples are indexed by position. Positions that have no such part are simply not read.
+    Of a further model it is the share over what lies below. Tuples are indexed by position; those that have no such
+    part are simply not read.
 
     Attributes:
         conv: Weights and biases of the constant, ``conv0`` and ``conv1``; at level 0 also the resnet ``skip``.
@@ -73,3 +78,34 @@ class Shares:
         """The same share for everything in the synthesis network; mapping and w_avg stay."""
         everywhere = (share,) * len(self.conv)
         return Shares(everywhere, everywhere, everywhere, everywhere, everywhere, self.mapping, self.w_avg)
+
+
+Stack: TypeAlias = tuple[Shares, ...]
+"""What each network above the first takes, the lowest first: B over A, then the further models over that."""
+
+
+def weights_of(shares: Sequence[float]) -> tuple[float, ...]:
+    """How much there is of every network at a place where each is laid over the ones before it.
+
+    Args:
+        shares: Of every network but the first, the lowest first; each leaves ``1 - share`` of what is below.
+
+    Returns:
+        One weight per network. They add up to 1, and may lie beyond 0 and 1.
+    """
+    weights = [1.0]
+    for share in shares:
+        weights = [weight * (1.0 - share) for weight in weights]
+        weights.append(share)
+    return tuple(weights)
+
+
+def only_one(weights: Sequence[float]) -> int | None:
+    """The network that everything comes from, if there is one."""
+    used = [index for index, weight in enumerate(weights) if weight != 0.0]
+    return used[0] if len(used) == 1 and weights[used[0]] == 1.0 else None
+
+
+def greatest(weights: Sequence[float]) -> int:
+    """The network with the greatest weight, the last of several."""
+    return max(range(len(weights)), key=lambda index: (weights[index], index))

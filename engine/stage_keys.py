@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from engine.model_pair import ModelPair
-from engine.resolve import ResolvedEdit, ResolvedNoise
+from engine.model_group import ModelGroup
+from engine.resolved_edit import Reading, ResolvedEdit, ResolvedNoise
 from engine.state import Latent, NoiseMode, SeedLatent, StoredLatent
 
 
@@ -28,17 +28,18 @@ class BlockKeys:
     pictures: tuple[Hashable, ...]
 
 
-def block_keys(pair: ModelPair, edit: ResolvedEdit) -> BlockKeys:
-    noisy = frozenset(layer.position for layer in pair.a.descriptor.layers if layer.has_noise)
-    rows = tuple(_row_key(pair, edit, row) for row in range(edit.num_ws))
+def block_keys(group: ModelGroup, edit: ResolvedEdit) -> BlockKeys:
+    noisy = frozenset(layer.position for layer in group.a.descriptor.layers if layer.has_noise)
+    stack = edit.stack
+    rows = tuple(_row_key(group, edit, row) for row in range(edit.num_ws))
     features: list[Hashable] = []
     pictures: list[Hashable] = []
     x: Hashable = None
     img: Hashable = None
-    for index in range(pair.num_blocks):
-        synthesis = pair.a.module.synthesis
+    for index in range(group.num_blocks):
+        synthesis = group.a.module.synthesis
         own, convs = rows[synthesis.rows(index)], synthesis.block_at(index).num_convs
-        conv_weights, torgb_weights = pair.block_key(index, edit.shares)
+        conv_weights, torgb_weights = group.block_key(index, stack)
         x = ("features", index, conv_weights, own[:convs], _noise_key(index, edit.noise, noisy), x)
         img = ("block", x, torgb_weights, own[convs:], img)
         features.append(x)
@@ -46,24 +47,32 @@ def block_keys(pair: ModelPair, edit: ResolvedEdit) -> BlockKeys:
     return BlockKeys(tuple(features), tuple(pictures))
 
 
-def _row_key(pair: ModelPair, edit: ResolvedEdit, row: int) -> Hashable:
+def _row_key(group: ModelGroup, edit: ResolvedEdit, row: int) -> Hashable:
     mixed = tuple(
-        (_latent_key(pair, edit, source.latent, row), source.strengths[row])
+        (_latent_key(group, edit, source.latent, row), source.strengths[row])
         for source in edit.mix
         if source.strengths[row] != 0.0
     )
-    return _latent_key(pair, edit, edit.latent, row), mixed
+    steps = tuple((one.key, one.amounts[row]) for one in edit.directions if one.amounts[row] != 0.0)
+    return _latent_key(group, edit, edit.latent, row), mixed, steps
 
 
-def _latent_key(pair: ModelPair, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
-    found: Hashable
-    if isinstance(latent, StoredLatent):
-        found = latent.key
-    else:
-        found = (pair.mapping_key(edit.shares), latent, edit.class_index)
-    if not psi_acts_on(latent, edit) or row >= edit.truncation_cutoff:
-        return found
-    return found, edit.truncation_psi, pair.w_avg_key(edit.shares)
+def _latent_key(group: ModelGroup, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
+    def read(reading: Reading) -> Hashable:
+        found: Hashable
+        if isinstance(latent, StoredLatent):
+            found = latent.key
+        else:
+            found = (group.part_key(reading.mapping), latent, edit.class_index)
+        if not psi_acts_on(latent, edit) or row >= edit.truncation_cutoff:
+            return found
+        return found, edit.truncation_psi, group.part_key(reading.w_avg)
+
+    readings = edit.readings
+    share = edit.shares.conv[row]
+    if len(readings) == 1 or isinstance(latent, StoredLatent) or share == 0.0:
+        return read(readings[0])
+    return read(readings[1]) if share == 1.0 else (read(readings[0]), read(readings[1]), share)
 
 
 def psi_acts_on(latent: Latent, edit: ResolvedEdit) -> bool:
@@ -77,7 +86,11 @@ def _noise_key(index: int, noise: ResolvedNoise, noisy: frozenset[int]) -> Hasha
     Args:
         noisy: Positions whose layers add noise.
     """
-    strengths = tuple(noise.strengths[at] for at in (2 * index, 2 * index + 1) if at in noisy)
-    if noise.mode is NoiseMode.NONE or not any(strengths):
+    if noise.mode is NoiseMode.NONE:
         return None
-    return noise.mode, strengths, noise.seed, noise.key
+    return tuple(
+        (at, noise.strengths[at], (noise.mode, noise.seed, noise.key) if seed is None else seed)
+        for at in (2 * index, 2 * index + 1)
+        if at in noisy and noise.strengths[at] != 0.0
+        for seed in (noise.layer_seeds[at],)
+    )

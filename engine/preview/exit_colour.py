@@ -21,7 +21,7 @@ from engine.latents import seed_to_z
 from engine.messages import Pixels
 from engine.nets.noise import NoiseInput
 from engine.network import Carry, Network
-from engine.resolve import ResolvedEdit
+from engine.resolved_edit import ResolvedEdit
 from engine.state import ModelRef, SeedLatent, View
 
 SAMPLES = 24
@@ -189,13 +189,13 @@ class ExitCorrection:
             self._begun = None
 
     def _colour(self, edit: ResolvedEdit, image: Tensor) -> ExitColour:
-        a = self._shelf.get(edit.model_a.sha256)
-        b = None if edit.model_b is None else self._shelf.get(edit.model_b.sha256)
-        return exit_colour(image.shape[-1].bit_length() - 3, image.shape[1], edit.shares, a, b)
+        colours = [self._shelf.get(ref.sha256) for ref in edit.models]
+        size, channels = image.shape[-1], image.shape[1]
+        return exit_colour(size.bit_length() - 3, channels, edit.num_ws // 2, edit.stack, colours)
 
     def _missing(self, view: View, edit: ResolvedEdit, size: int) -> Missing | None:
         settled = self._settled.get(view)
-        if settled is None or (settled.edit.model_a, settled.edit.model_b) != (edit.model_a, edit.model_b):
+        if settled is None or settled.edit.models != edit.models:
             return None
         exit_image = settled.exits.get(size)
         if exit_image is None or exit_image.shape[1] not in (1, 3):

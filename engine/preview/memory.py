@@ -42,3 +42,15 @@ def preview_bytes(network: Network, arithmetic: Arithmetic) -> int:
         else:
             total += 2 * tensor.nbytes
     return total
+
+
+def mixture_bytes(network: Network, count: int) -> int:
+    """What mixtures of `count` networks like this one hold beside `preview_bytes` of each.
+
+    Of two, that has it all. Of more, it is the products of their pairs that demodulation is made of.
+    """
+    if not can_pack(network.config.synthesis):
+        return 0
+    taps = sum(tensor.numel() for tensor in network.tensors.values() if tensor.ndim == 4 and tensor.shape[-1] == 3)
+    products, counted = count * (count + 1) // 2 + 1, 2 * count
+    return max(0, products - counted) * 4 * taps // 9

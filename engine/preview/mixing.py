@@ -18,6 +18,8 @@ from torch import Tensor
 from engine.nets.noise import NoiseInput
 from engine.preview.layers import ConvWeights, LayerNoise, ToRGBWeights
 from engine.preview.packing import PackedAffine, PackedBlock, PackedConv, PackedToRGB
+from engine.shares import greatest, only_one
+from engine.weighted_sum import weigh_into
 
 MixShares: TypeAlias = tuple[float, ...]
 """One share per network. They add up to 1, and may lie beyond 0 and 1."""
@@ -66,7 +68,7 @@ class MixedTensor:
             self._storage = torch.empty_like(self._parts[0])
         if shares != self._held:
             self._held = None
-            _mix(self._parts, shares, self._storage)
+            weigh_into(self._storage, self._parts, shares)
             self._held = shares
         return self._storage
 
@@ -100,13 +102,12 @@ class MixedEnergy:
         return self._storage
 
     def _mixed(self, shares: MixShares) -> Tensor:
-        out = self._storage
-        if out is None:
-            out = torch.empty_like(self._product(0, 0))
-        torch.mul(self._product(0, 0), shares[0] ** 2, out=out)
-        for i, j in islice(combinations_with_replacement(range(len(shares)), 2), 1, None):
-            if factor := shares[i] * shares[j] * (1.0 if i == j else 2.0):
-                out.add_(self._product(i, j), alpha=factor)
+        used = [index for index, share in enumerate(shares) if share != 0.0]
+        first = self._product(used[0], used[0])
+        out = torch.empty_like(first) if self._storage is None else self._storage
+        torch.mul(first, shares[used[0]] ** 2, out=out)
+        for i, j in islice(combinations_with_replacement(used, 2), 1, None):
+            out.add_(self._product(i, j), alpha=shares[i] * shares[j] * (1.0 if i == j else 2.0))
         return out
 
     def _product(self, i: int, j: int) -> Tensor:
@@ -241,24 +242,3 @@ def _columns(noise_map: Tensor) -> Tensor:
 
 def present(parts: Sequence[T | None]) -> list[T]:
     return [part for part in parts if part is not None]
-
-
-def only_one(shares: MixShares) -> int | None:
-    """The network that everything comes from, if there is one."""
-    used = [index for index, share in enumerate(shares) if share != 0.0]
-    return used[0] if len(used) == 1 and shares[used[0]] == 1.0 else None
-
-
-def greatest(shares: MixShares) -> int:
-    """The network with the greatest share, the last of several."""
-    return max(range(len(shares)), key=lambda index: (shares[index], index))
-
-
-def _mix(parts: Sequence[Tensor], shares: MixShares, out: Tensor) -> None:
-    if len(parts) == 2:
-        torch.lerp(parts[0], parts[1], shares[1], out=out)
-        return
-    torch.mul(parts[0], shares[0], out=out)
-    for part, share in zip(parts[1:], shares[1:], strict=True):
-        if share != 0.0:
-            out.add_(part, alpha=share)

@@ -39,12 +39,12 @@ from engine.exit_colours import (  # noqa: E402
 from engine.imaging import to_bgrx, to_rgb  # noqa: E402
 from engine.latents import seed_to_z  # noqa: E402
 from engine.library import Library  # noqa: E402
-from engine.model_pair import ModelPair  # noqa: E402
+from engine.model_group import ModelGroup  # noqa: E402
 from engine.models import read_network  # noqa: E402
 from engine.network import Network  # noqa: E402
 from engine.places import embedded_models_folder  # noqa: E402
 from engine.preview.exit_colour import Missing, calibrate, corrected  # noqa: E402
-from engine.shares import Shares, pinkney_shares  # noqa: E402
+from engine.shares import Shares, Stack, pinkney_shares  # noqa: E402
 from engine.state import ModelRef, SeedLatent  # noqa: E402
 
 EXITS = (32, 64, 128)
@@ -132,28 +132,28 @@ def finished_calibration(network: Network, count: int) -> ExitColours:
             return result
 
 
-def pictures(pair: ModelPair, shares: Shares, ws: Tensor) -> dict[int, Tensor]:
+def pictures(group: ModelGroup, stack: Stack, ws: Tensor) -> dict[int, Tensor]:
     """The picture after every block, by its edge."""
     carry, found = None, {}
-    noise = pair.a.noise_input()
-    for index in range(pair.num_blocks):
-        carry = pair.run_block(index, shares, carry, ws, noise, exact=True)
+    noise = group.a.noise_input()
+    for index in range(group.num_blocks):
+        carry = group.run_block(index, stack, carry, ws, noise, exact=True)
         assert carry.img is not None
         found[carry.img.shape[-1]] = carry.img
     return found
 
 
 def samples(name: str, network: Network, colours: ExitColours, count: int) -> dict[str, dict[str, dict[str, float]]]:
-    pair, shares = ModelPair(ModelRef("0" * 64, name), network), shares_of((0.0,) * network.descriptor.num_ws)
+    group, blocks = ModelGroup([ModelRef("0" * 64, name)], [network]), network.descriptor.num_ws // 2
     found = {}
     for psi in (0.7, 1.0):
         rows = {edge: (Row(), Row()) for edge in EXITS}
         for seed in range(count):
-            climbed = pictures(pair, shares, ws_of(network, SeedLatent(seed), psi))
+            climbed = pictures(group, (), ws_of(network, SeedLatent(seed), psi))
             for edge, (before, after) in rows.items():
                 finished = box(climbed[max(climbed)], edge)
                 before.add(climbed[edge], finished)
-                after.add(corrected(climbed[edge], exit_colour(index_of(edge), 3, shares, colours)), finished)
+                after.add(corrected(climbed[edge], exit_colour(index_of(edge), 3, blocks, (), (colours,))), finished)
         for edge, (before, after) in rows.items():
             found[f"{name} psi {psi} at {edge} px"] = {"before": before.figures(), "after": after.figures()}
     return found
@@ -161,16 +161,16 @@ def samples(name: str, network: Network, colours: ExitColours, count: int) -> di
 
 def drag(name: str, network: Network, colours: ExitColours, count: int) -> dict[str, dict[str, dict[str, float]]]:
     """Along the seed pad, from a finished picture in its middle, and to another seed."""
-    pair, shares = ModelPair(ModelRef("0" * 64, name), network), shares_of((0.0,) * network.descriptor.num_ws)
+    group, blocks = ModelGroup([ModelRef("0" * 64, name)], [network]), network.descriptor.num_ws // 2
     moves = [*(f"pad {step}" for step in PAD_STEPS), "new seed"]
     rows = {(move, edge): (Row(), Row()) for move in moves for edge in EXITS}
     for seed in range(count):
-        start = pictures(pair, shares, ws_of(network, SeedLatent(seed), DRAG_PSI))
+        start = pictures(group, (), ws_of(network, SeedLatent(seed), DRAG_PSI))
         latents = [*(SeedLatent(seed, 0.6 * step, 0.8 * step) for step in PAD_STEPS), SeedLatent(seed + count)]
         for move, latent in zip(moves, latents, strict=True):
-            there = pictures(pair, shares, ws_of(network, latent, DRAG_PSI))
+            there = pictures(group, (), ws_of(network, latent, DRAG_PSI))
             for edge in EXITS:
-                compare(rows[move, edge], start, there, edge, (shares, shares), (colours, None))
+                compare(rows[move, edge], start, there, edge, blocks, ((), ()), (colours,))
     return {
         f"{name} {move} at {edge} px": {"after": after.figures(), "held": held.figures()}
         for (move, edge), (after, held) in rows.items()
@@ -181,7 +181,7 @@ def blends(
     name: str, base: Network, style: Network, colours: tuple[ExitColours, ExitColours], count: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """From one blend of the base and a style, finished, to another."""
-    pair = ModelPair(ModelRef("0" * 64, "portrait"), base, ModelRef("1" * 64, name), style)
+    group = ModelGroup([ModelRef("0" * 64, "portrait"), ModelRef("1" * 64, name)], [base, style])
     rows_of_ws = base.descriptor.num_ws
 
     def swapped(swap_resolution: int, alpha: float = 1.0) -> Shares:
@@ -199,10 +199,10 @@ def blends(
         rows = {edge: (Row(), Row(), Row()) for edge in EXITS}
         for seed in range(count):
             ws = ws_of(base, SeedLatent(seed), DRAG_PSI)
-            start, there = pictures(pair, one, ws), pictures(pair, other, ws)
+            start, there = pictures(group, (one,), ws), pictures(group, (other,), ws)
             for edge, (before, after, held) in rows.items():
                 before.add(there[edge], box(there[max(there)], edge))
-                compare((after, held), start, there, edge, (one, other), colours)
+                compare((after, held), start, there, edge, rows_of_ws // 2, ((one,), (other,)), colours)
         for edge, (before, after, held) in rows.items():
             figures = {"before": before.figures(), "after": after.figures(), "held": held.figures()}
             found[f"portrait with {name} {move} at {edge} px"] = figures
@@ -214,12 +214,13 @@ def compare(
     start: dict[int, Tensor],
     there: dict[int, Tensor],
     edge: int,
-    shares: tuple[Shares, Shares],
-    colours: tuple[ExitColours, ExitColours | None],
+    blocks: int,
+    stacks: tuple[Stack, Stack],
+    colours: tuple[ExitColours, ...],
 ) -> None:
     after, held = rows
     finished = box(there[max(there)], edge)
-    then, now = (exit_colour(index_of(edge), 3, one, *colours) for one in shares)
+    then, now = (exit_colour(index_of(edge), 3, blocks, one, colours) for one in stacks)
     shown = corrected(there[edge], now)
     after.add(shown, finished)
     missing = Missing.of(start[edge], to_bgrx(start[max(start)]), then)
@@ -246,14 +247,14 @@ def sheet(path: Path, models: dict[str, tuple[Network, ExitColours]], cell: int 
     """A row per model and exit: what the network left, corrected, held (from pad 0.2 away), a jump, finished."""
     rows = []
     for name, (network, colours) in models.items():
-        pair, shares = ModelPair(ModelRef("0" * 64, name), network), shares_of((0.0,) * network.descriptor.num_ws)
+        group, blocks = ModelGroup([ModelRef("0" * 64, name)], [network]), network.descriptor.num_ws // 2
         for edge in (64, 128):
             strips = []
             for seed in (3, 4):
-                there = pictures(pair, shares, ws_of(network, SeedLatent(seed), DRAG_PSI))
-                near = pictures(pair, shares, ws_of(network, SeedLatent(seed, 0.12, 0.16), DRAG_PSI))
-                far = pictures(pair, shares, ws_of(network, SeedLatent(seed + 50), DRAG_PSI))
-                colour = exit_colour(index_of(edge), 3, shares, colours)
+                there = pictures(group, (), ws_of(network, SeedLatent(seed), DRAG_PSI))
+                near = pictures(group, (), ws_of(network, SeedLatent(seed, 0.12, 0.16), DRAG_PSI))
+                far = pictures(group, (), ws_of(network, SeedLatent(seed + 50), DRAG_PSI))
+                colour = exit_colour(index_of(edge), 3, blocks, (), (colours,))
                 shown = [there[edge], corrected(there[edge], colour)]
                 for start in (near, far):
                     missing = Missing.of(start[edge], to_bgrx(start[max(start)]), colour)

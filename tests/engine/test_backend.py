@@ -19,7 +19,7 @@ from engine.exit_colours import ExitColour, ExitColours, ExitColourShelf
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
 from engine.messages import EngineReady, Frame, MakeThumbnail, Pixels, RenderFailed, RenderRequest
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.models import ModelPool
 from engine.pipeline import Pipeline
 from engine.stage_cache import StageCache
@@ -153,13 +153,13 @@ def test_that_a_refine_goes_on_where_its_preview_stopped(
 def run_blocks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Blocks, as they are run from now on."""
     ran: list[int] = []
-    run_block = ModelPair.run_block
+    run_block = ModelGroup.run_block
 
-    def counted(pair: ModelPair, index: int, *args: object, **options: object) -> object:
+    def counted(pair: ModelGroup, index: int, *args: object, **options: object) -> object:
         ran.append(index)
         return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ModelPair, "run_block", counted)
+    monkeypatch.setattr(ModelGroup, "run_block", counted)
     return ran
 
 
@@ -192,14 +192,14 @@ def test_that_a_finished_picture_is_kept_as_bytes_only(pipeline: Pipeline, model
 
 def fail_from(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
     """Let blocks from here up find no memory."""
-    run_block = ModelPair.run_block
+    run_block = ModelGroup.run_block
 
-    def failing(pair: ModelPair, at: int, *args: object, **options: object) -> object:
+    def failing(pair: ModelGroup, at: int, *args: object, **options: object) -> object:
         if at >= index:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return run_block(pair, at, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ModelPair, "run_block", failing)
+    monkeypatch.setattr(ModelGroup, "run_block", failing)
 
 
 @pytest.mark.parametrize("budget_s", [LONG_S, 0.0], ids=["in a preview", "in a refine"])
@@ -297,7 +297,7 @@ def test_that_a_missing_model_is_told_and_the_next_request_served(shelf: Shelf, 
 def test_that_views_without_b_are_all_model_a(shelf: Shelf, model: ModelRef, tmp_path: Path) -> None:
     recorder = Recorder()
     engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(tmp_path), "cpu"))
-    engine.request_preview(RenderRequest(1, EditState(model), (View.A, View.BLEND, View.B), full=True))
+    engine.request_preview(RenderRequest(1, EditState(model), tuple(View), full=True))
     engine.start()
     for view in View:
         recorder.wait(Frame, lambda frame, view=view: frame.view is view and frame.is_final)

@@ -173,9 +173,9 @@ def test_that_only_what_differs_from_the_previous_shares_is_written() -> None:
     a, b = pair()
     first, second = layer_shares([0, 0, 0.5, 0.5, 1, 1]), layer_shares([0, 0, 0.5, 0.5, 0.25, 1])
     target = scratch_for(a)
-    blend_into(target, a, b, first)
+    blend_into(target, (a, b), (first,))
     versions = {name: tensor._version for name, tensor in target.tensors.items()}
-    blend_into(target, a, b, second, previous=first)
+    blend_into(target, (a, b), (second,), previous=(first,))
     written = {name for name, tensor in target.tensors.items() if tensor._version != versions[name]}
     assert written == {name for name in target.tensors if name.startswith("synthesis.b16.conv0.")}
     assert same(target, blend(a, b, second))
@@ -186,10 +186,10 @@ def test_that_blocks_and_mapping_can_be_blended_one_by_one() -> None:
     shares = layer_shares([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], mapping=0.7, w_avg=1.0)
     target = scratch_for(a)
     for index in range(3):
-        blend_block(target, a, b, shares, index)
-    blend_mapping(target, a, b, shares)
-    assert same(target, blend(a, b, shares))
-    assert torch.equal(target.w_avg, b.w_avg)
+        blend_block(target, (a, b), (shares,), index)
+    blend_mapping(target, (a, b), (shares.mapping,))
+    assert same(target, blend(a, b, shares), "synthesis.")
+    assert same(target, blend(a, b, shares), "mapping.fc")
     assert set(block_tensors(a, 1)) == {name for name in a.tensors if name.startswith("synthesis.b8.")}
 
 
@@ -199,9 +199,9 @@ def test_that_pictures_follow_weights_blended_in_place() -> None:
     target = scratch_for(a)
     assert torch.equal(target.synthesis(ws), a.synthesis(ws))
     shares = layer_shares([0.5] * 6)
-    blend_into(target, a, b, shares)
+    blend_into(target, (a, b), (shares,))
     assert torch.equal(target.synthesis(ws), blend(a, b, shares).synthesis(ws))
-    blend_into(target, a, b, layer_shares([1.0] * 6))
+    blend_into(target, (a, b), (layer_shares([1.0] * 6),))
     assert torch.equal(target.synthesis(ws), b.synthesis(ws))
 
 
@@ -215,8 +215,8 @@ def test_that_clamps_travel_with_their_layer() -> None:
     clamps = [block.conv1.conv_clamp for block in half.config.synthesis.blocks]
     assert clamps == [256.0, 256.0, 0.25]
     target = scratch_for(a)
-    blend_block(target, a, b, layer_shares([1.0] * 6), 2)
-    blend_into(target, a, b, layer_shares([0.0] * 6))
+    blend_block(target, (a, b), (layer_shares([1.0] * 6),), 2)
+    blend_into(target, (a, b), (layer_shares([0.0] * 6),))
     assert torch.equal(target.synthesis(ws), a.synthesis(ws))
 
 
@@ -230,8 +230,8 @@ def test_that_the_mapping_may_come_whole_from_a_differently_built_one() -> None:
     with pytest.raises(ModelError, match="built differently: 2 layers from 8 values, 4 from 5"):
         blend(a, b, layer_shares([0.5] * 6, mapping=0.5))
     back = scratch_for(a)
-    blend_into(back, a, b, layer_shares([0.5] * 6, mapping=1.0))
-    blend_into(back, a, b, layer_shares([0.0] * 6))
+    blend_into(back, (a, b), (layer_shares([0.5] * 6, mapping=1.0),))
+    blend_into(back, (a, b), (layer_shares([0.0] * 6),))
     assert same(back, a)
 
 

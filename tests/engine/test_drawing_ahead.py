@@ -14,7 +14,7 @@ from engine.backend import TorchBackend
 from engine.foresight import likely_states
 from engine.latents import LatentStore
 from engine.messages import Held, RenderRequest
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha, with_seed, with_swap_resolution
 from engine.worker import Shot
 
@@ -58,13 +58,13 @@ def drawn_ahead(
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Blocks, as they are run."""
     blocks: list[int] = []
-    run_block = ModelPair.run_block
+    run_block = ModelGroup.run_block
 
-    def counted(pair: ModelPair, index: int, *args: object, **options: object) -> object:
+    def counted(pair: ModelGroup, index: int, *args: object, **options: object) -> object:
         blocks.append(index)
         return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ModelPair, "run_block", counted)
+    monkeypatch.setattr(ModelGroup, "run_block", counted)
     return blocks
 
 

@@ -74,13 +74,13 @@ def box(image: Tensor, edge: int) -> Tensor:
 
 def test_that_a_correction_is_its_steps_one_after_the_other() -> None:
     image = picture(4)
-    whole = exit_colour(0, 3, even(0.0), ExitColours((LIFT, DIM)))
+    whole = exit_colour(0, 3, 3, (), (ExitColours((LIFT, DIM)),))
     torch.testing.assert_close(corrected(image, whole), corrected(corrected(image, LIFT), DIM))
-    assert exit_colour(1, 3, even(0.0), ExitColours((LIFT, DIM))) == SAME.then(DIM)
+    assert exit_colour(1, 3, 3, (), (ExitColours((LIFT, DIM)),)) == SAME.then(DIM)
 
 
 def test_that_the_finished_picture_is_left_alone() -> None:
-    assert exit_colour(2, 3, even(0.0), ExitColours((LIFT, DIM))) == SAME
+    assert exit_colour(2, 3, 3, (), (ExitColours((LIFT, DIM)),)) == SAME
     image = picture(16)
     assert ExitCorrection(ExitColourShelf(None)).corrected(View.A, edit_of(), image) is image
 
@@ -92,24 +92,25 @@ def test_that_a_correction_does_not_clamp() -> None:
 
 def test_that_each_block_of_a_blend_is_corrected_by_its_own_share() -> None:
     a, b = ExitColours((LIFT, LIFT)), ExitColours((DIM, DIM))
-    assert exit_colour(0, 3, even(1.0), a, b) == exit_colour(0, 3, even(0.0), b)
+    assert exit_colour(0, 3, 3, (even(1.0),), (a, b)) == exit_colour(0, 3, 3, (), (b,))
     swapped = pinkney_shares(6, 8)  # 16 px is B's
-    assert exit_colour(0, 3, replace(even(0.0), conv=swapped, torgb=swapped), a, b) == SAME.then(LIFT).then(DIM)
-    half = exit_colour(1, 3, even(0.5), a, b)
+    upper = replace(even(0.0), conv=swapped, torgb=swapped)
+    assert exit_colour(0, 3, 3, (upper,), (a, b)) == SAME.then(LIFT).then(DIM)
+    half = exit_colour(1, 3, 3, (even(0.5),), (a, b))
     assert half.gain == pytest.approx((1.25, 1.25, 0.75))
     assert half.offset == pytest.approx((0.05, 0.1, 0.15))
 
 
 def test_that_shares_beyond_a_and_b_are_followed_a_little() -> None:
     a, b = ExitColours((LIFT, LIFT)), ExitColours((DIM, DIM))
-    assert exit_colour(1, 3, even(1.5), a, b).gain == pytest.approx((-0.25, 1.75, 1.25))
-    assert exit_colour(1, 3, even(10.0), a, b) == exit_colour(1, 3, even(2.0), a, b)
-    assert exit_colour(1, 3, even(-10.0), a, b) == exit_colour(1, 3, even(-1.0), a, b)
+    assert exit_colour(1, 3, 3, (even(1.5),), (a, b)).gain == pytest.approx((-0.25, 1.75, 1.25))
+    assert exit_colour(1, 3, 3, (even(10.0),), (a, b)) == exit_colour(1, 3, 3, (even(2.0),), (a, b))
+    assert exit_colour(1, 3, 3, (even(-10.0),), (a, b)) == exit_colour(1, 3, 3, (even(-1.0),), (a, b))
 
 
 @pytest.mark.parametrize("unknown", [None, ExitColours((LIFT,)), ExitColours((ExitColour((1.0,), (0.5,)),) * 2)])
 def test_that_nothing_is_corrected_by_what_does_not_fit(unknown: ExitColours | None) -> None:
-    assert exit_colour(0, 3, even(0.0), unknown) == SAME
+    assert exit_colour(0, 3, 3, (), (unknown,)) == SAME
 
 
 # --- measuring ------------------------------------------------------------------------------------------------------
@@ -324,7 +325,7 @@ def test_that_the_shipped_calibrations_are_those_of_the_models(
         num_ws = network.descriptor.num_ws
         measured = finished(calibrate(network, 12))
         for index in (4, 5):  # 64 and 128 px
-            wanted, found = (exit_colour(index, 3, even(0.0, num_ws), one) for one in (shipped, measured))
+            wanted, found = (exit_colour(index, 3, num_ws // 2, (), (one,)) for one in (shipped, measured))
             for shade in (-0.6, 0.0, 0.6):
                 one, other = (corrected(torch.full((1, 3, 1, 1), shade), colour) for colour in (wanted, found))
                 assert (one - other).abs().max() < 0.06, (name, 4 << index, shade)
@@ -335,7 +336,7 @@ def test_that_exits_of_the_embedded_models_have_the_colours_of_the_finished_pict
     index: int, embedded: dict[str, tuple[Network, ExitColours]]
 ) -> None:
     for name, (network, colours) in embedded.items():
-        colour = exit_colour(index, 3, even(0.0, network.descriptor.num_ws), colours)
+        colour = exit_colour(index, 3, network.descriptor.num_ws // 2, (), (colours,))
         before, after = [], []
         for seed in range(SEEDS):
             z = torch.from_numpy(seed_to_z(SeedLatent(seed), network.descriptor.z_dim))

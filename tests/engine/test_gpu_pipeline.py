@@ -17,18 +17,19 @@ from engine.errors import DeviceLostError
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
 from engine.messages import Frame, RenderRequest
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.models import ModelPool
-from engine.pipeline import QUICK_BLOCK_S, Pipeline
+from engine.pipeline import Pipeline
 from engine.stage_cache import StageCache
 from engine.state import EditState, with_alpha, with_seed
+from engine.synthesis import QUICK_BLOCK_S
 from engine.worker import EngineThread
 
 
 class Waits:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        monkeypatch.setattr("engine.pipeline.wait_for", self)
+        monkeypatch.setattr("engine.synthesis.wait_for", self)
 
     def __call__(self, device: str) -> None:
         assert device == "cuda"
@@ -118,7 +119,7 @@ def test_that_recordings_are_let_go_with_all_other_memory(shelf: Shelf, tape: Ta
         for one in backend.passes(RenderRequest(seed, with_seed(state, seed), full=True)):
             one.preview(PATIENCE_S)
     del one
-    (pair,) = backend._pipeline._pairs.values()
+    (pair,) = backend._pipeline._groups.values()
     assert pair.held_bytes > 0
     preview = weakref.ref(pair._preview)
     del pair
@@ -138,7 +139,7 @@ def test_that_a_lost_device_is_told_with_a_way_out_and_ends_nothing_else(
     engine = EngineThread(recorder, lambda: TorchBackend(shelf, LatentStore(), "cpu"))
     engine.start()
     state = EditState(shelf.put("a"))
-    monkeypatch.setattr(ModelPair, "run_block", lost)
+    monkeypatch.setattr(ModelGroup, "run_block", lost)
     for generation in range(2):
         engine.request_preview(RenderRequest(generation, state))
         error = recorder.wait_for_failure(generation).error

@@ -20,7 +20,7 @@ from engine.backend import SynthesisPass, TorchBackend
 from engine.imaging import to_bgrx
 from engine.latents import LatentStore
 from engine.messages import Held, RenderRequest
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.models import ModelPool
 from engine.network import Carry
 from engine.pipeline import Pipeline
@@ -97,7 +97,7 @@ class Studio:
 
     def fresh(self, state: EditState, view: View) -> list[Tensor | None]:
         """The pictures after every block, drawn as previews are, where nothing was drawn or mixed before."""
-        self._forgetful._pairs.clear()
+        self._forgetful._groups.clear()
         synthesis = self._forgetful.start(self._forgetful.resolve_view(state, view), fresh=True)
         images = []
         while not synthesis.done:
@@ -316,15 +316,15 @@ def mixed(state: EditState, row: int, strength: float) -> EditState:
 def carries(studio: Studio, state: EditState) -> list[tuple[torch.Tensor | None, ...]]:
     """What comes out of every block, drawn afresh."""
     found: list[tuple[torch.Tensor | None, ...]] = []
-    run_block = ModelPair.run_block
+    run_block = ModelGroup.run_block
 
-    def noted(pair: ModelPair, index: int, *args: object, **options: object) -> Carry:
+    def noted(pair: ModelGroup, index: int, *args: object, **options: object) -> Carry:
         carry = run_block(pair, index, *args, **options)  # type: ignore[arg-type]
         found.append((carry.x, carry.img))
         return carry
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ModelPair, "run_block", noted)
+        patch.setattr(ModelGroup, "run_block", noted)
         studio.fresh(state, View.BLEND)
     return found
 
@@ -392,14 +392,14 @@ def expect(studio: Studio, before: EditState, after: EditState, first: int, monk
     (one,) = backend.passes(request(before, (View.BLEND,)))
     one.preview(LONG_S)
     ran: list[int] = []
-    run_block = ModelPair.run_block
+    run_block = ModelGroup.run_block
 
-    def counted(pair: ModelPair, index: int, *args: object, **options: object) -> Carry:
+    def counted(pair: ModelGroup, index: int, *args: object, **options: object) -> Carry:
         ran.append(index)
         return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(ModelPair, "run_block", counted)
+        patch.setattr(ModelGroup, "run_block", counted)
         (one,) = backend.passes(request(after, (View.BLEND,)))
         one.preview(LONG_S)
     assert ran == wanted

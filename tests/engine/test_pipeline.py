@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.blending import blend
 from engine.errors import LatentError, ModelError
 from engine.latents import LatentStore, seed_to_z
-from engine.model_pair import ModelPair
+from engine.model_group import ModelGroup
 from engine.models import ModelPool
 from engine.network import Network
 from engine.pipeline import Pipeline
@@ -45,9 +45,9 @@ class Calls:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.blocks: list[int] = []
         self.mappings = 0
-        run_block, mapping = ModelPair.run_block, Network.mapping
+        run_block, mapping = ModelGroup.run_block, Network.mapping
 
-        def counted_block(pair: ModelPair, index: int, *args: object, **options: object) -> object:
+        def counted_block(pair: ModelGroup, index: int, *args: object, **options: object) -> object:
             self.blocks.append(index)
             return run_block(pair, index, *args, **options)  # type: ignore[arg-type]
 
@@ -55,7 +55,7 @@ class Calls:
             self.mappings += 1
             return mapping(network, *args, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(ModelPair, "run_block", counted_block)
+        monkeypatch.setattr(ModelGroup, "run_block", counted_block)
         monkeypatch.setattr(Network, "mapping", counted_mapping)
 
     def taken(self) -> tuple[list[int], int]:
@@ -129,7 +129,7 @@ def cached(pipeline: Pipeline, state: EditState, view: View = View.BLEND) -> Ten
 
 def fresh_preview(pipeline: Pipeline, state: EditState, view: View = View.BLEND) -> Tensor:
     """What `cached` would be if nothing were cached and nothing mixed yet."""
-    pipeline._pairs.clear()
+    pipeline._groups.clear()
     synthesis = pipeline.start(pipeline.resolve(state).for_view(view), fresh=True)
     while not synthesis.done:
         synthesis.step()
@@ -403,7 +403,7 @@ def test_that_a_coarse_picture_goes_on_without_doing_anything_twice(
 def test_that_hard_swaps_need_no_third_network(pipeline: Pipeline, state: EditState) -> None:
     for stop in (4, 16):
         cached(pipeline, with_swap_resolution(state, stop))
-    assert pipeline.pair(pipeline.resolve(state))._scratch is None
+    assert pipeline.group(pipeline.resolve(state))._scratch is None
 
 
 def test_that_pictures_taking_turns_do_not_spoil_each_other(pipeline: Pipeline, state: EditState) -> None:
@@ -436,13 +436,13 @@ def test_that_a_row_which_torgb_shares_with_the_next_block_leaves_the_features(
 ) -> None:
     """Mixing from 32 px up changes the row that colours 16 px: a new picture of the old features."""
     coloured: list[int] = []
-    run_torgb = ModelPair.run_torgb
+    run_torgb = ModelGroup.run_torgb
 
-    def counted(pair: ModelPair, index: int, *args: object) -> object:
+    def counted(pair: ModelGroup, index: int, *args: object) -> object:
         coloured.append(index)
         return run_torgb(pair, index, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ModelPair, "run_torgb", counted)
+    monkeypatch.setattr(ModelGroup, "run_torgb", counted)
     cached(pipeline, state)
     calls.taken()
     mixed = replace(state, mix=(MixSource(SeedLatent(9), (0.0,) * 5 + (0.5,) * 5),))

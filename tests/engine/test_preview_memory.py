@@ -76,12 +76,12 @@ def test_that_the_pool_counts_previews_and_forgets_a_pair_with_its_model(tmp_pat
     refs = [shelf.put(name, seed=seed) for seed, name in enumerate("abc")]
     pool = ModelPool(shelf, "cpu", 1 << 30)
     pipeline = Pipeline(pool, LatentStore(), StageCache(1 << 20))
-    pair = pipeline.pair(pipeline.resolve(EditState(model_a=refs[0], model_b=refs[1])))
+    pair = pipeline.group(pipeline.resolve(EditState(model_a=refs[0], model_b=refs[1])))
     each = weight_bytes(pair.a) + preview_bytes(pair.a, pipeline.arithmetic)
     assert pool.used_bytes == 2 * each
     pool.budget_bytes = 2 * each
-    pipeline.pair(pipeline.resolve(EditState(model_a=refs[2])))
-    assert len(pipeline._pairs) == 1
+    pipeline.group(pipeline.resolve(EditState(model_a=refs[2])))
+    assert len(pipeline._groups) == 1
     assert pool.used_bytes <= 2 * each
     pipeline.forget()
-    assert (pool.used_bytes, pipeline._pairs) == (0, {})
+    assert (pool.used_bytes, pipeline._groups) == (0, {})
