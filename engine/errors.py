@@ -119,6 +119,14 @@ class StorageError(EngineError):
     """A file could not be written or read: disk full, no permission, vanished drive."""
 
 
+class DownloadError(EngineError):
+    """A file could not be fetched, or is not what it should be."""
+
+
+class ChangedDownloadError(DownloadError):
+    """What an address gives now is not what it gave first. The user may accept it."""
+
+
 class JobError(EngineError):
     """A long job failed."""
 

@@ -74,8 +74,8 @@ class Library:
         note: Mapping[str, Any] | None = None,
         embedded: bool = False,
     ) -> ModelRef:
-        """Put a model on the shelf, or bring up to date where its files are. A known model keeps its name, and one
-        from the trash is back.
+        """Put a model on the shelf, or bring up to date where its files are. A known model keeps its name and what
+        was added to its note; one from the trash is back.
 
         Args:
             path: Graft safetensors file to read.
@@ -88,8 +88,9 @@ class Library:
         """
         size = _size_of(source or path)
         with self.file.writing("keep the model in the library") as connection:
-            row = self.file.row("SELECT name FROM models WHERE sha256 = ?", sha256)
+            row = self.file.row("SELECT name, note FROM models WHERE sha256 = ?", sha256)
             unique = self._free_name(str(row[0]) if row else name, sha256)
+            noted = {**(_note(row[1]) if row else {}), **(note or {})}
             connection.execute(
                 "INSERT INTO models (sha256, name, path, source, source_size, descriptor, note, embedded, used,"
                 " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(used), 0) + 1 FROM models), ?)"
@@ -104,7 +105,7 @@ class Library:
                     as_column(source.absolute()) if source else None,
                     size,
                     descriptor_to_json(descriptor),
-                    json.dumps(dict(note or {})),
+                    json.dumps(noted),
                     embedded,
                     int(time.time()),
                 ),
@@ -197,6 +198,14 @@ class Library:
             unique = self._free_name(name, sha256)
             connection.execute("UPDATE models SET name = ? WHERE sha256 = ?", (unique, sha256))
         return ModelRef(sha256, unique)
+
+    def add_to_note(self, sha256: str, facts: Mapping[str, Any]) -> None:
+        """Add to what is noted about a model, for example its licence. Plain JSON."""
+        with self.file.writing("keep the model's note") as connection:
+            row = self.file.row("SELECT note FROM models WHERE sha256 = ?", sha256)
+            if row is not None:
+                changed = json.dumps({**_note(row[0]), **facts})
+                connection.execute("UPDATE models SET note = ? WHERE sha256 = ?", (changed, sha256))
 
     def trash_model(self, sha256: str) -> None:
         """Take a model off the shelf. It stays in the trash, and its files where they are. An embedded one stays."""
@@ -341,6 +350,14 @@ def _model_record(row: Sequence[Any]) -> ModelRecord | None:
         bool(embedded),
         added_at,
     )
+
+
+def _note(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _size_of(path: Path) -> int | None:

@@ -60,6 +60,11 @@ class Places:
         return self.data / "models"
 
     @property
+    def downloads_folder(self) -> Path:
+        """Models that were downloaded here. Created with the first one."""
+        return self.data / "downloads"
+
+    @property
     def weights_folder(self) -> Path:
         """Where a user may put weights that Graft cannot ship, such as VGG16. Never created by Graft."""
         return self.data / "weights"
