@@ -45,6 +45,7 @@ from engine.convert_cli import convert
 from engine.device import prepare_process
 from engine.doctor_cli import doctor
 from engine.errors import StorageError
+from engine.get_cli import get
 from engine.line_cli import sketch
 from engine.look import apply_look
 from engine.look_cli import list_looks
@@ -436,6 +437,7 @@ def open_files(
 
 
 app.command()(convert)
+app.command()(get)
 app.command()(measure)
 app.command()(doctor)
 app.command("looks")(list_looks)
