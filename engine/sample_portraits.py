@@ -39,6 +39,23 @@ def short_name(stem: str) -> str:
     return f"{kind.capitalize()} {'woman' if rest.startswith('f') else 'man'}" if rest else stem
 
 
+def sample_photo(key: str, store: LatentStore, folder: Path | None = None) -> Path | None:
+    """The photo that a sample portrait's latent was found from; None for any other latent.
+
+    Args:
+        key: Of the latent in the store.
+    """
+    for path in sorted((folder or portraits_folder()).glob("*.safetensors")):
+        try:
+            latent, _ = read_latent_and_model(path, store)
+        except LatentError:
+            continue
+        photo = path.with_suffix(".jpg")
+        if latent.key == key and photo.is_file():
+            return photo
+    return None
+
+
 def register_sample_portraits(
     library: Library, store: LatentStore, folder: Path | None = None
 ) -> dict[StoredLatent, ModelRef]:

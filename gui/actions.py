@@ -40,6 +40,10 @@ _PLANS = {
     "show_triptych": _Plan("Triptych", ("4",), "A, blend and B side by side", checkable=True),
     "show_compare": _Plan("Compare", ("C",), "Two pictures: wipe, side by side, blink, difference", checkable=True),
     "show_spaces": _Plan("Spaces", ("5",), "The blend of weights beside that of latents", checkable=True),
+    "blink": _Plan("Blink", ("B",), "The two compared pictures one after the other; again stops it", checkable=True),
+    "pin": _Plan("Pin this picture", ("P",), "Set it aside, to compare with and to go back to"),
+    "compare_photo": _Plan("Compare with the photo", ("Shift+C",), "A portrait's photo against the blend"),
+    "pixel_values": _Plan("Pixel values", ("I",), "The colours under the cursor, in the status bar", checkable=True),
     "fit": _Plan("Fit to window", ("F",)),
     "one_to_one": _Plan("Actual size", ("Z",)),
     "zoom_in": _Plan("Zoom in", ("Ctrl++", "Ctrl+=")),
@@ -80,7 +84,7 @@ VIEW_ACTIONS = {
 THEME_ACTIONS = {"theme_dark": "dark", "theme_light": "light", "theme_system": "system"}
 
 HELD_KEYS = (
-    ("Space, held", "Show A"),
+    ("Space, held", "Show what one compares with: A, or the chosen reference"),
     ("Tab, on the picture", "Only the picture; again brings the panels back"),
     ("Shift, dragging", "Ten times finer"),
     ("Ctrl, dragging", "Snap to stops"),

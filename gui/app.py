@@ -25,7 +25,7 @@ from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.messages import Engine, Publish
+from engine.messages import Engine, JobFinished, PortraitInverted, Publish
 from engine.places import Places, user_places
 from engine.state import EditState, ModelRef, StoredLatent
 from engine.torch_import import collector_at_rest, load_torch_libraries
@@ -63,6 +63,8 @@ from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
 
 if TYPE_CHECKING:
+    from gui.compare.flow import CompareFlow
+    from gui.compare.photos import PortraitPhotos
     from gui.measuring.flow import MeasureFlow
     from gui.training.flow import TrainingFlow
 
@@ -193,7 +195,51 @@ class Studio(QObject):
         self.window.actions_["train"].triggered.connect(lambda: self.training.open())
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
+        self._connect_comparing(parts)
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
+
+    def _connect_comparing(self, parts: Parts) -> None:
+        actions, canvas = self.window.actions_, parts.canvas
+        actions["pin"].triggered.connect(lambda: self.compare.pin())
+        actions["blink"].triggered.connect(lambda on: self.compare.blink(on))
+        actions["compare_photo"].triggered.connect(lambda: self.compare.compare_with_photo())
+        actions["pixel_values"].toggled.connect(canvas.set_reads_pixels)
+        canvas.pointed.connect(self.status.show_reading)
+        canvas.mode_changed.connect(self._compare_if_wanted)
+        self.bridge.job_finished.connect(self._keep_photo)
+        self.documents.carry(
+            lambda: self.compare.settings_to_save(), lambda settings: self.compare.take_settings(settings)
+        )
+
+    @cached_property
+    def photos(self) -> PortraitPhotos:
+        """Of the portraits: what they were found from."""
+        from gui.compare.photos import PortraitPhotos
+
+        return PortraitPhotos(self.places.cache / "portraits", self)
+
+    @cached_property
+    def compare(self) -> CompareFlow:
+        """Made soon after the first picture, or earlier when one compares."""
+        from gui.compare.flow import CompareFlow
+
+        def trashed() -> tuple[str, ...]:
+            return tuple(record.latent.key for record in self.library.trashed_latents())
+
+        return CompareFlow(
+            self.window, self.session, self.bridge, self.viewer, self.collection, self.store, self.thumbnails,
+            self.photos, self.messages, self.settings, trashed, self,
+        )
+
+    @Slot()
+    def _compare_if_wanted(self) -> None:
+        if self._has_begun and self.canvas.mode is CanvasMode.COMPARE:
+            log.debug("compares %s", self.compare)
+
+    @Slot(object)
+    def _keep_photo(self, event: JobFinished) -> None:
+        if isinstance(event.result, PortraitInverted):
+            self.photos.keep(event.result.latent.key, event.result.target)
 
     @cached_property
     def training(self) -> TrainingFlow:
@@ -249,6 +295,7 @@ class Studio(QObject):
         self._show_hints()
         self.documents.offer_recovery()
         self.bridge.engine_ready.connect(self._engine_ready)
+        QTimer.singleShot(0, self, self._compare_if_wanted)
         QTimer.singleShot(0, self, self._start_engine)
 
     @Slot()
@@ -267,6 +314,7 @@ class Studio(QObject):
     def _find_trainings(self) -> None:
         """A trainer may be at work since the last time."""
         if not self._is_closed:
+            log.debug("compares %s", self.compare)
             log.debug("found a training at work: %s", self.training.watch.folder)
 
     def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
@@ -318,6 +366,8 @@ class Studio(QObject):
         for name in ("training", "measuring"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
+        if "photos" in self.__dict__:
+            self.photos.close()
         self.kept.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()

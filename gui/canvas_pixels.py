@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.messages import Pixels
+from engine.state import View
 from gui.comparison import Plate
 from gui.picture import Picture
 from gui.pixels import from_qimage, resized
@@ -19,7 +20,7 @@ Rgb = tuple[int, int, int]
 @dataclass(frozen=True, slots=True)
 class PixelReading:
     """Attributes:
-    x, y: In pixels of the finished picture, from its upper left corner.
+    x, y: In pixels of the model's finished picture, from its upper left corner.
     values: RGB, 0 to 255, by what the picture is called, from left to right.
     """
 
@@ -55,7 +56,8 @@ def read_pixels(
     """
     if not shown or not (0 <= share[0] < 1 and 0 <= share[1] < 1):
         return None
-    edge = max(frame.full_size_px for frame in shown.values())
+    drawn = [frame for plate, frame in shown.items() if isinstance(plate, View)]
+    edge = max(frame.full_size_px for frame in drawn or shown.values())
     values = tuple((captions[plate], _rgb_at(frame.picture.pixels, share)) for plate, frame in shown.items())
     return PixelReading(int(share[0] * edge), int(share[1] * edge), values)
 

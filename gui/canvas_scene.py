@@ -95,7 +95,7 @@ class Scene:
         self._paint(painter, ShownFrame(picture, 0, picture.width, finished, True), self._square, self.area)
         if self.zoom.factor <= 1:
             gain = self.look.comparison.gain
-            pair = f"{self.captions[right]} against {self.captions[left]}"
+            pair = f"{_name(self.captions[right])} against {_name(self.captions[left])}"
             words = f"{pair}: mean {mean:.1f} of 255, shown {gain:g} times"
             canvas_paint.paint_caption(painter, self.theme, self._square, View.BLEND, words)
 
@@ -127,3 +127,8 @@ class Scene:
         canvas_paint.paint_picture(
             painter, shown.picture, target, clip, self.ratio, self.zoom, shown.full_size_px
         )
+
+
+def _name(caption: str) -> str:
+    """The part of a caption that names the picture: "Blend" of "Blend, structure from A up to 32 px"."""
+    return caption.split(",", 1)[0]

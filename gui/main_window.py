@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(self.parts.canvas)
         self.stack.addWidget(self.parts.inversion)
         centre = QWidget()
-        column = QVBoxLayout(centre)
+        self._centre_column = column = QVBoxLayout(centre)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.stack, 1)
@@ -97,6 +97,10 @@ class MainWindow(QMainWindow):
         column.addWidget(self.parts.message_bar)
         centre.setMinimumWidth(320)
         self.setCentralWidget(centre)
+
+    def put_over_canvas(self, bar: QWidget) -> None:
+        """Give a bar its place between the toolbar and the picture."""
+        self._centre_column.insertWidget(0, bar)
 
     def _build_toolbar(self) -> None:
         bar = QToolBar("Tools")
@@ -178,11 +182,12 @@ class MainWindow(QMainWindow):
                 "undo", "redo", None, "copy", None, "new_seed", "surprise", None, "save_look", "restore_look",
             ),
             "&View": (
-                *VIEW_ACTIONS, None, "fit", "one_to_one", "zoom_in", "zoom_out", None, "hide_docks",
+                *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None,
+                "fit", "one_to_one", "zoom_in", "zoom_out", "pixel_values", None, "hide_docks",
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
             "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
-            "&Portrait": ("open_portrait", self.samples_menu, None, "save_lines"),
+            "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
             "E&xport": ("export", "copy"),
             "&Help": ("palette", "keys", None, "faster_previews", None, "about"),
         }

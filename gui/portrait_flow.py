@@ -236,7 +236,9 @@ class PortraitFlow(QObject):
         self._session.insert(state, f"portrait {latent.name}".strip())
 
 
-def cut_preview(portrait: PortraitOpened, points: FacePoints, framing: Framing) -> QImage:
+def cut_preview(
+    portrait: PortraitOpened, points: FacePoints, framing: Framing, size_px: int = TARGET_PX
+) -> QImage:
     """The crop as it will be aimed at, from the preview: for the eye, not for the engine.
 
     Raises:
@@ -245,8 +247,8 @@ def cut_preview(portrait: PortraitOpened, points: FacePoints, framing: Framing) 
     quad = crop_quad(points, framing) * portrait.scale
     top_left, bottom_left, bottom_right, top_right = (QPointF(float(x), float(y)) for x, y in quad)
     source = QPolygonF([top_left, top_right, bottom_right, bottom_left])
-    target = QPolygonF([QPointF(0, 0), QPointF(TARGET_PX, 0), QPointF(TARGET_PX, TARGET_PX), QPointF(0, TARGET_PX)])
-    cut = QImage(TARGET_PX, TARGET_PX, QImage.Format.Format_RGB32)
+    target = QPolygonF([QPointF(0, 0), QPointF(size_px, 0), QPointF(size_px, size_px), QPointF(0, size_px)])
+    cut = QImage(size_px, size_px, QImage.Format.Format_RGB32)
     cut.fill(Qt.GlobalColor.black)
     transform = QTransform()
     found = QTransform.quadToQuad(source, target)

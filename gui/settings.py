@@ -35,6 +35,10 @@ class Settings:
         value = self._values.get(name, default)
         return value if type(value) is type(default) else default
 
+    def plain(self, name: str) -> Plain | None:
+        """The value of whatever kind, None where it is missing."""
+        return self._values.get(name)
+
     def set(self, name: str, value: Plain) -> None:
         if self._values.get(name) != value:
             self._values[name] = value
