@@ -28,6 +28,7 @@ GLYPHS = {
     "export": "export",
     "eye": "eye",
     "eye_off": "eye-slash",
+    "eye_off": "eye-slash",
     "fit": "corners-out",
     "fold": "caret-down",
     "folder": "folder-open",

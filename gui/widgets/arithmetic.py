@@ -42,6 +42,15 @@ def evaluate(text: str) -> float:
     return value / 100 if percent else value
 
 
+def is_number(text: str) -> bool:
+    """Whether `evaluate` reads it."""
+    try:
+        evaluate(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _plain(text: str) -> float:
     try:
         return float(text)  # also reads 007, which is no Python literal

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import random
 
-from PySide6.QtCore import QEvent, QPointF, QRect, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QMenu, QToolTip, QWidget
 
-from gui.widgets.arithmetic import evaluate
-from gui.widgets.hand import (
-    CLICK_PX,
-    Drag,
-    HandWidget,
-    asks_to_reset,
-    asks_to_type,
-    clamp,
-    is_fine,
-    is_snapping,
-    key_step,
-    nearest,
-)
+from gui.widgets.arithmetic import evaluate, is_number
+from gui.widgets.hand import CLICK_PX, Drag, HandWidget, clamp, is_fine, is_snapping, key_step, nearest
 from gui.widgets.inline_edit import InlineEdit
 from gui.widgets.slider_scale import shown
 
@@ -45,9 +34,16 @@ class Columns(HandWidget):
     unfolded_changed = Signal(bool)
 
     def __init__(
-        self, minimum: float, maximum: float, neutral: float, *, unfolded: bool, parent: QWidget | None = None
+        self,
+        minimum: float,
+        maximum: float,
+        neutral: float,
+        *,
+        unfolded: bool,
+        lockable: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent, lockable=lockable)
         self._minimum, self._maximum, self._neutral = minimum, maximum, neutral
         self._resolutions: tuple[int, ...] = (4, 8, 16, 32, 64)
         self._values: tuple[float, ...] = (neutral,) * 10
@@ -59,7 +55,7 @@ class Columns(HandWidget):
         self._press = QPointF()
         self._has_moved = False
         self._edit = InlineEdit(self)
-        self._edit.committed.connect(self._take_text)
+        self._edit.committed.connect(self._take_typed)
         self.setMouseTracking(True)
 
     # --- what it holds ---------------------------------------------------------------------------------------------
@@ -118,10 +114,17 @@ class Columns(HandWidget):
         self._gesture.end()
 
     def randomise(self, rng: random.Random | None = None) -> None:
+        """Every column anywhere, but those that are locked."""
         rng = rng or random.Random()
         for column in range(self.column_count):
-            self._set_column(column, round(rng.uniform(self._minimum, self._maximum), DECIMALS))
+            value = round(rng.uniform(self._minimum, self._maximum), DECIMALS)
+            if not self.is_column_locked(column):
+                self._set_column(column, value)
         self._gesture.end()
+
+    def is_column_locked(self, column: int) -> bool:
+        """Whether chance leaves a column alone: here all or none."""
+        return self.is_locked
 
     # --- columns ---------------------------------------------------------------------------------------------------
 
@@ -250,6 +253,13 @@ class Columns(HandWidget):
         self._set_column(column, self.column_default(column))
         self._gesture.end()
 
+    def reset(self) -> None:
+        self._reset_column(self._current)
+
+    @property
+    def is_at_default(self) -> bool:
+        return self.column_value(self._current) == self.column_default(self._current)
+
     def leaveEvent(self, event: QEvent) -> None:
         self._hovered = None
         self.update()
@@ -258,20 +268,19 @@ class Columns(HandWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = key_step(event)
         if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-            self._current = int(clamp(self._current + (step.steps if step else 0), 0, self.column_count - 1))
-            self._tell_accessibility()
-            self.update()
+            self._go_to(self._current + (step.steps if step else 0))
         elif step is not None and step.end:
-            self._current = 0 if step.end < 0 else self.column_count - 1
-            self.update()
+            self._go_to(0 if step.end < 0 else self.column_count - 1)
         elif step is not None:
             self._step(step.steps * STEP + step.pages * PAGE, is_fine(event), is_snapping(event))
-        elif asks_to_type(event):
-            self._type()
-        elif asks_to_reset(event):
-            self._reset_column(self._current)
-        else:
+        elif not self.take_common_key(event):
             super().keyPressEvent(event)
+
+    def _go_to(self, column: int) -> None:
+        """Let keys act on a column."""
+        self._current = int(clamp(column, 0, max(0, self.column_count - 1)))
+        self._tell_accessibility()
+        self.update()
 
     def step_by_wheel(self, steps: float, event: QWheelEvent) -> None:
         self._step(steps * STEP, is_fine(event), False)
@@ -288,40 +297,51 @@ class Columns(HandWidget):
 
     # --- typing, menu, words ---------------------------------------------------------------------------------------
 
-    def _type(self) -> None:
+    def type_value(self) -> None:
         width, height = 56, 22
         x = clamp(self.column_x(self._current) - width / 2, 0, self.width() - width)
         y = clamp(self.value_y(self.column_value(self._current)) - height / 2, 0, self.height() - height)
         text = shown(self.column_value(self._current), DECIMALS)
         self._edit.open_at(QRect(round(x), round(y), width, height), text, Qt.AlignmentFlag.AlignHCenter)
 
-    def _take_text(self, text: str) -> None:
-        try:
-            value = evaluate(text)
-        except ValueError:
+    def _take_typed(self, text: str) -> None:
+        if self.can_take(text):
+            self.take_text(text)
+        else:
             self._edit.refuse("A number or a small sum, such as 0.5 or 1/3")
-            return
-        self._set_column(self._current, value)
+
+    def value_text(self) -> str:
+        return shown(self.column_value(self._current), DECIMALS)
+
+    def can_take(self, text: str) -> bool:
+        return is_number(text)
+
+    def take_text(self, text: str) -> None:
+        self._set_column(self._current, evaluate(text))
         self._gesture.end()
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.context_menu(self.column_at(event.pos().x())).popup(event.globalPos())
+    def aim_at(self, position: QPointF) -> None:
+        if self.column_count:
+            self._go_to(self.column_at(position.x()))
 
-    def context_menu(self, column: int) -> QMenu:
-        """A fresh menu for a column; it deletes itself when it closes."""
-        self._current = column
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(f"Reset {self.column_label(column)}", lambda: self._reset_column(column))
+    def menu_place(self) -> QPoint:
+        return QPointF(self.column_x(self._current), self.value_y(self.column_value(self._current))).toPoint()
+
+    def context_menu(self, column: int | None = None) -> QMenu:
+        """A fresh menu for a column, by default the current one; it deletes itself when it closes."""
+        if column is not None:
+            self._go_to(column)
+        return super().context_menu()
+
+    def fill_menu(self, menu: QMenu) -> None:
+        super().fill_menu(menu)
+        menu.actions()[0].setText(f"Reset {self.column_label(self._current)}")
         menu.addAction("Reset all", self.reset_all)
-        menu.addAction("Type a value…", self._type)
-        menu.addAction("Randomise", self.randomise)
         menu.addSeparator()
         unfold = menu.addAction("Every layer by itself")
         unfold.setCheckable(True)
         unfold.setChecked(self._is_unfolded)
         unfold.toggled.connect(self.set_unfolded)
-        return menu
 
     def event(self, event: QEvent) -> bool:
         if event.type() is QEvent.Type.ToolTip and self.isEnabled() and self.column_count:

@@ -5,33 +5,13 @@ from __future__ import annotations
 import random
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QAction,
-    QContextMenuEvent,
-    QEnterEvent,
-    QGuiApplication,
-    QKeyEvent,
-    QKeySequence,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QWheelEvent,
-)
+from PySide6.QtGui import QAction, QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from gui.theme import body_font, current_theme, figures_font
 from gui.widgets import slider_paint
-from gui.widgets.arithmetic import evaluate
-from gui.widgets.hand import (
-    CLICK_PX,
-    Drag,
-    HandWidget,
-    asks_to_reset,
-    asks_to_type,
-    is_fine,
-    is_snapping,
-    key_step,
-)
+from gui.widgets.arithmetic import evaluate, is_number
+from gui.widgets.hand import CLICK_PX, Drag, HandWidget, is_fine, is_snapping, key_step
 from gui.widgets.inline_edit import InlineEdit
 from gui.widgets.slider_scale import SliderScale, shown
 
@@ -57,7 +37,6 @@ class EditSlider(HandWidget):
     """
 
     value_changed = Signal(float)
-    lock_changed = Signal(bool)
 
     def __init__(
         self,
@@ -79,7 +58,7 @@ class EditSlider(HandWidget):
         lockable: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent, lockable=lockable)
         self._scale = SliderScale(
             minimum,
             maximum,
@@ -94,13 +73,13 @@ class EditSlider(HandWidget):
         self._label = label
         self._default = self._value = default
         self._gradient, self._signed, self._suffix = gradient, signed, suffix
-        self._lockable, self._locked = lockable, False
         self._drag: Drag | None = None
         self._press = QPointF()
         self._has_moved = self._is_hovered = False
         self._extra_actions: list[QAction] = []
         self._edit = InlineEdit(self)
-        self._edit.committed.connect(self._take_text)
+        self._edit.committed.connect(self._take_typed)
+        self._edit.double_clicked.connect(self.reset)
         self.setMouseTracking(True)
         self.setFixedHeight(HEIGHT_PX)
         self.setFont(body_font())
@@ -121,8 +100,8 @@ class EditSlider(HandWidget):
         return self._label
 
     @property
-    def is_locked(self) -> bool:
-        return self._locked
+    def is_at_default(self) -> bool:
+        return self._value == self._default
 
     def set_value(self, value: float) -> None:
         """Show a value, silently. During a drag the drag wins."""
@@ -146,19 +125,13 @@ class EditSlider(HandWidget):
         """Allow only these values, ascending; the value goes to the nearest, silently."""
         self._set_scale(stops=tuple(float(stop) for stop in stops))
 
-    def set_locked(self, locked: bool) -> None:
-        if locked != self._locked:
-            self._locked = locked
-            self.update()
-            self.lock_changed.emit(locked)
-
     def reset(self) -> None:
         """Back to the default, as the user would."""
         self._change_once(self._default)
 
     def randomise(self, rng: random.Random | None = None) -> None:
         """Anywhere on the track, as one gesture. A locked slider stays."""
-        if not self._locked:
+        if not self.is_locked:
             self._change_once(self._scale.value_at((rng or random.Random()).random()))
 
     def add_menu_action(self, action: QAction) -> None:
@@ -197,15 +170,25 @@ class EditSlider(HandWidget):
         self._change(value)
         self._gesture.settle()
 
-    def _take_text(self, text: str) -> None:
-        try:
-            value = evaluate(text.removesuffix(self._suffix) if self._suffix else text)
-        except ValueError:
+    def _take_typed(self, text: str) -> None:
+        if self.can_take(text):
+            self.take_text(text)
+        else:
             self._edit.refuse("A number or a small sum, such as 0.5 or 1/3")
-            return
-        self._change_once(self._scale.typed(value))
 
-    def _type(self) -> None:
+    def value_text(self) -> str:
+        return shown(self._value, self._scale.decimals)
+
+    def can_take(self, text: str) -> bool:
+        return is_number(self._bare(text))
+
+    def take_text(self, text: str) -> None:
+        self._change_once(self._scale.typed(evaluate(self._bare(text))))
+
+    def _bare(self, text: str) -> str:
+        return text.removesuffix(self._suffix) if self._suffix else text
+
+    def type_value(self) -> None:
         rect = self.value_rect().toAlignedRect()
         width = max(rect.width(), 64)
         self._edit.open_at(QRect(rect.right() + 1 - width, rect.top(), width, rect.height()), self.shown_text())
@@ -248,7 +231,7 @@ class EditSlider(HandWidget):
         if self._lockable and self.lock_rect().adjusted(-3, -3, 3, 3).contains(position):
             self.set_locked(not self._locked)
         elif self.value_rect().contains(position):
-            self._type()
+            self.type_value()
         elif position.y() >= HEADER_PX - 2:
             self._start_drag(event)
 
@@ -297,15 +280,7 @@ class EditSlider(HandWidget):
         step = key_step(event)
         if step is not None:
             self._step_by_key(event)
-        elif asks_to_type(event):
-            self._type()
-        elif asks_to_reset(event):
-            self.reset()
-        elif event.matches(QKeySequence.StandardKey.Copy):
-            self._copy()
-        elif event.matches(QKeySequence.StandardKey.Paste):
-            self._paste()
-        else:
+        elif not self.take_common_key(event):
             super().keyPressEvent(event)
 
     def _step_by_key(self, event: QKeyEvent) -> None:
@@ -335,36 +310,13 @@ class EditSlider(HandWidget):
         self.update()
         super().leaveEvent(event)
 
-    # --- menu and clipboard ----------------------------------------------------------------------------------------
+    # --- menu ------------------------------------------------------------------------------------------------------
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.context_menu().popup(event.globalPos())
-
-    def context_menu(self) -> QMenu:
-        """A fresh menu; it deletes itself when it closes."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Reset", self.reset).setEnabled(self._value != self._default)
-        menu.addAction("Copy", self._copy)
-        menu.addAction("Paste", self._paste).setEnabled(_clipboard_value() is not None)
-        menu.addAction("Randomise", self.randomise).setEnabled(not self._locked)
-        if self._lockable:
-            lock = menu.addAction("Keep through surprises")
-            lock.setCheckable(True)
-            lock.setChecked(self._locked)
-            lock.toggled.connect(self.set_locked)
+    def fill_menu(self, menu: QMenu) -> None:
+        super().fill_menu(menu)
         if self._extra_actions:
             menu.addSeparator()
             menu.addActions(self._extra_actions)
-        return menu
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(shown(self._value, self._scale.decimals))
-
-    def _paste(self) -> None:
-        value = _clipboard_value()
-        if value is not None:
-            self._change_once(self._scale.typed(value))
 
     # --- showing ---------------------------------------------------------------------------------------------------
 
@@ -396,10 +348,3 @@ class EditSlider(HandWidget):
                 is_enabled=self.isEnabled(),
                 has_focus=self.hasFocus(),
             )
-
-
-def _clipboard_value() -> float | None:
-    try:
-        return evaluate(QGuiApplication.clipboard().text())
-    except ValueError:
-        return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtCore import QElapsedTimer, QRect, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from gui.theme import figures_font
 
@@ -13,15 +13,18 @@ class InlineEdit(QLineEdit):
     """Enter or leaving the field takes the text, Esc leaves without it.
 
     `committed` carries the text and never fires for text that was not changed. The owner answers a text that it
-    cannot read with `refuse`, and the field stays.
+    cannot read with `refuse`, and the field stays. Where a click opens the field, the second click of a double-click
+    falls on it: it closes and says so with `double_clicked`, which means the owner's value.
     """
 
     committed = Signal(str)
+    double_clicked = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._opened_with = ""
         self._is_refused = False
+        self._open_since = QElapsedTimer()
         self.setFont(figures_font())
         self.setTextMargins(0, 0, 0, 0)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
@@ -31,6 +34,7 @@ class InlineEdit(QLineEdit):
     def open_at(self, rect: QRect, text: str, alignment: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignRight) -> None:
         """Show over `rect` of the owner with `text` selected."""
         self._opened_with = text
+        self._open_since.start()
         self._mark(invalid=False, reason="")
         self.setAlignment(alignment | Qt.AlignmentFlag.AlignVCenter)
         self.setGeometry(rect)
@@ -60,6 +64,13 @@ class InlineEdit(QLineEdit):
             self._take()
         else:
             super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._open_since.elapsed() <= QApplication.doubleClickInterval():
+            self.close_field()
+            self.double_clicked.emit()
+        else:
+            super().mouseDoubleClickEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF
 
-CELL_PX = 13.0
-ROW_PX = 18.0
+CELL_PX = 14.0
+ROW_PX = 24.0
+BUTTON_PX = 12.0
 GAP_PX = 3.0
 GROUP_PX = 15.0
 HEADER_PX = 34.0
@@ -15,12 +16,13 @@ HEADER_PX = 34.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is under the pointer: a cell, a header, a group, a remove button, or a row's name."""
+    """What is under the pointer: a cell, a header, a group, a row's name or one of its buttons."""
 
     row: int | None = None
     column: int | None = None
     group: int | None = None
     is_remove: bool = False
+    is_mute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,23 @@ class MatrixLayout:
     def remove(self, row: int) -> QRectF:
         """The button at the end of a name."""
         name = self.name(row)
-        return QRectF(name.right() - 13, name.center().y() - 6, 12, 12)
+        return QRectF(name.right() - BUTTON_PX - 1, name.center().y() - BUTTON_PX / 2, BUTTON_PX, BUTTON_PX)
+
+    def mute(self, row: int) -> QRectF:
+        """The eye before it."""
+        return self.remove(row).translated(-BUTTON_PX - 5, 0)
+
+    def span(self, row: int, columns: tuple[int, ...]) -> QRectF:
+        """Some neighbouring cells of a row."""
+        return self.cell(row, columns[0]).united(self.cell(row, columns[-1]))
+
+    def gap_at(self, y: float) -> int:
+        """Before which row something lands that is let go at a height; the number of rows for the end."""
+        return min(self.row_count, max(0, round((y - HEADER_PX) / ROW_PX)))
+
+    def gap(self, before: int) -> float:
+        """The height of the line between two rows."""
+        return HEADER_PX + before * ROW_PX
 
     def column_at(self, x: float) -> int:
         """The column at or next to an x."""
@@ -85,5 +103,9 @@ class MatrixLayout:
         if row >= self.row_count:
             return Place()
         if column is None:
-            return Place(row=row, is_remove=self.remove(row).adjusted(-3, -3, 3, 3).contains(position))
+            return Place(
+                row=row,
+                is_remove=self.remove(row).adjusted(-2, -4, 3, 4).contains(position),
+                is_mute=self.mute(row).adjusted(-3, -4, 2, 4).contains(position),
+            )
         return Place(row=row, column=column)

@@ -10,11 +10,11 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 from gui.icons import paint_icon
 from gui.theme import CAPTION_PX, Theme, body_font, caption_font, figures_font, mix
 
-NAME_PX = (56.0, 96.0)
+NAME_PX = (72.0, 108.0)
 """How narrow and how wide the column of names may be."""
 
+ICON_PX = 20.0
 _GROUP_FONT_PX = 10
-_ICON_PX = 14.0
 
 
 def paint_group(painter: QPainter, theme: Theme, rect: QRectF, name: str, *, is_lit: bool, is_enabled: bool) -> None:
@@ -43,7 +43,7 @@ def header_font(texts: Sequence[str], pitch_px: float) -> QFont:
 def name_width(names: Sequence[tuple[str, bool]]) -> float:
     """The column that these names need, with a picture before those marked so."""
     metrics = QFontMetricsF(caption_font())
-    widths = [metrics.horizontalAdvance(name) + (_ICON_PX + 5 if has_icon else 0) + 8 for name, has_icon in names]
+    widths = [metrics.horizontalAdvance(name) + (ICON_PX + 5 if has_icon else 0) + 8 for name, has_icon in names]
     return min(NAME_PX[1], max(NAME_PX[0], *widths)) if widths else NAME_PX[0]
 
 
@@ -56,22 +56,42 @@ def paint_name(
     *,
     is_current: bool,
     is_enabled: bool,
+    is_muted: bool = False,
 ) -> None:
-    """A source's name, bright where it is the current row."""
+    """A source's name, bright where it is the current row, with its picture before it."""
     if icon is not None:
-        box = QRectF(rect.left(), rect.center().y() - _ICON_PX / 2, _ICON_PX, _ICON_PX)
+        box = QRectF(rect.left(), rect.center().y() - ICON_PX / 2, ICON_PX, ICON_PX)
+        painter.save()
+        painter.setOpacity(0.35 if is_muted else 1.0)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        clip = QPainterPath()
+        clip.addRoundedRect(box, 3, 3)
+        painter.setClipPath(clip)
         painter.drawImage(box, icon)
-        rect = rect.adjusted(_ICON_PX + 5, 0, 0, 0)
+        painter.restore()
+        rect = rect.adjusted(ICON_PX + 5, 0, 0, 0)
     font = caption_font()
     painter.setFont(font)
-    color = theme.text if is_current else theme.muted
+    color = theme.disabled if is_muted else theme.text if is_current else theme.muted
     painter.setPen(QColor(color if is_enabled else theme.disabled))
     elided = QFontMetricsF(font).elidedText(name, Qt.TextElideMode.ElideRight, rect.width())
     painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, elided)
 
 
-def paint_remove(painter: QPainter, theme: Theme, rect: QRectF, *, is_lit: bool) -> None:
-    paint_icon(painter, rect.toAlignedRect(), "close", QColor(theme.text if is_lit else theme.muted))
+def paint_button(painter: QPainter, theme: Theme, rect: QRectF, icon: str, *, is_lit: bool) -> None:
+    paint_icon(painter, rect.toAlignedRect(), icon, QColor(theme.text if is_lit else theme.muted))
+
+
+def paint_gap(painter: QPainter, theme: Theme, width: float, y: float) -> None:
+    """Where a row lands that is being moved."""
+    painter.fillRect(QRectF(0, y - 1, width, 2), QColor(theme.focus))
+
+
+def paint_ring(painter: QPainter, theme: Theme, rect: QRectF) -> None:
+    """Round what keys act on."""
+    painter.setPen(QPen(QColor(theme.text), 1.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(rect.adjusted(-0.5, -0.5, 0.5, 0.5), 3, 3)
 
 
 def paint_cell(
@@ -82,7 +102,7 @@ def paint_cell(
     *,
     is_lit: bool,
     is_enabled: bool,
-    has_focus: bool,
+    is_muted: bool = False,
 ) -> None:
     """Filled from the left by the strength."""
     shape = QPainterPath()
@@ -92,12 +112,9 @@ def paint_cell(
     if strength > 0:
         painter.save()
         painter.setClipRect(QRectF(rect.left(), rect.top(), rect.width() * strength, rect.height()))
-        painter.fillPath(shape, mix(theme.focus, theme.raised, 0.1) if is_enabled else QColor(theme.disabled))
+        waits = is_muted or not is_enabled
+        painter.fillPath(shape, QColor(theme.disabled) if waits else mix(theme.focus, theme.raised, 0.1))
         painter.restore()
-    if has_focus:
-        painter.setPen(QPen(QColor(theme.text), 1.5))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(rect.adjusted(-0.5, -0.5, 0.5, 0.5), 3, 3)
 
 
 def paint_empty(painter: QPainter, theme: Theme, rect: QRectF, text: str) -> None:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
 
 from gui.theme import Theme, current_theme, mix
-from gui.widgets.arithmetic import evaluate
-from gui.widgets.hand import (
-    CLICK_PX,
-    Drag,
-    HandWidget,
-    asks_to_reset,
-    asks_to_type,
-    is_fine,
-    is_snapping,
-    key_step,
-)
+from gui.widgets.arithmetic import evaluate, is_number
+from gui.widgets.hand import CLICK_PX, Drag, HandWidget, is_fine, is_snapping, key_step
 from gui.widgets.inline_edit import InlineEdit
 from gui.widgets.slider_paint import paint_knob
 
@@ -37,13 +29,13 @@ class SeedPad(HandWidget):
     moved = Signal(float, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, lockable=True)
         self._x = self._y = 0.0
         self._drags: tuple[Drag, Drag] | None = None
         self._press = QPointF()
         self._has_moved = False
         self._edit = InlineEdit(self)
-        self._edit.committed.connect(self._take_text)
+        self._edit.committed.connect(self._take_typed)
         self.setFixedSize(SIZE_PX, SIZE_PX)
         self.setAccessibleName("Seed pad")
 
@@ -59,6 +51,30 @@ class SeedPad(HandWidget):
     def reset(self) -> None:
         """Back to the seed itself, as the user would."""
         self._change(0.0, 0.0)
+        self._gesture.end()
+
+    @property
+    def is_at_default(self) -> bool:
+        return (self._x, self._y) == (0.0, 0.0)
+
+    def randomise(self, rng: random.Random | None = None) -> None:
+        """Anywhere in the circle, every place as likely as any other."""
+        if not self.is_locked:
+            chance = rng or random.Random()
+            radius, angle = math.sqrt(chance.random()), chance.uniform(0.0, 2 * math.pi)
+            self._change(radius * math.cos(angle), radius * math.sin(angle))
+            self._gesture.end()
+
+    def value_text(self) -> str:
+        return f"{self._x:g} {self._y:g}"
+
+    def can_take(self, text: str) -> bool:
+        parts = _parts(text)
+        return len(parts) == 2 and all(is_number(part) for part in parts)
+
+    def take_text(self, text: str) -> None:
+        x, y = (evaluate(part) for part in _parts(text))
+        self._change(x, y)
         self._gesture.end()
 
     def pad_rect(self) -> QRectF:
@@ -143,37 +159,19 @@ class SeedPad(HandWidget):
             size *= 0.1 if is_fine(event) else 1.0
             self._change(self._x + (size if across else 0.0), self._y + (0.0 if across else size))
             self._gesture.settle()
-        elif asks_to_type(event):
-            self._type()
-        elif asks_to_reset(event):
-            self.reset()
-        else:
+        elif not self.take_common_key(event):
             super().keyPressEvent(event)
 
-    def _type(self) -> None:
+    def type_value(self) -> None:
         text = f"{self._x:.2f}  {self._y:.2f}"
         rect = QRect(2, self.height() // 2 - 11, self.width() - 4, 22)
         self._edit.open_at(rect, text, Qt.AlignmentFlag.AlignHCenter)
 
-    def _take_text(self, text: str) -> None:
-        try:
-            x, y = (evaluate(part) for part in re.split(r"[;\s]+", text.strip()))
-        except ValueError:
+    def _take_typed(self, text: str) -> None:
+        if self.can_take(text):
+            self.take_text(text)
+        else:
             self._edit.refuse("Two numbers, such as 0.5 -0.2")
-            return
-        self._change(x, y)
-        self._gesture.end()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.context_menu().popup(event.globalPos())
-
-    def context_menu(self) -> QMenu:
-        """A fresh menu; it deletes itself when it closes."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Back to the seed", self.reset)
-        menu.addAction("Type two numbers…", self._type)
-        return menu
 
     # --- showing ---------------------------------------------------------------------------------------------------
 
@@ -213,3 +211,7 @@ def within_circle(x: float, y: float) -> tuple[float, float]:
     """The nearest point inside the unit circle, rounded to a thousandth."""
     radius = max(1.0, math.hypot(x, y))
     return round(x / radius, _DECIMALS) + 0.0, round(y / radius, _DECIMALS) + 0.0
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r"[;\s]+", text.strip())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.theme import current_theme, figures_font
 from gui.widgets import slider_paint
-from gui.widgets.arithmetic import evaluate
-from gui.widgets.hand import CLICK_PX, FINE, HandWidget, asks_to_type, clamp, is_fine, is_snapping, key_step
+from gui.widgets.arithmetic import evaluate, is_number
+from gui.widgets.hand import CLICK_PX, FINE, HandWidget, clamp, is_fine, is_snapping, key_step
 from gui.widgets.inline_edit import InlineEdit
 from gui.widgets.slider_scale import shown
 
@@ -24,7 +26,8 @@ class ValueField(HandWidget):
     Args:
         minimum, maximum: Limits, inclusive.
         decimals: 0 for whole numbers.
-        step: Of the arrow keys, the wheel, and every four pixels of a scrub; page keys and Ctrl take ten.
+        value: At first, and what double-click goes back to.
+        step: Of the arrow keys, the wheel, and every four pixels of a scrub; page keys take ten, Ctrl snaps to tens.
     """
 
     value_changed = Signal(float)
@@ -39,18 +42,20 @@ class ValueField(HandWidget):
         step: float = 1,
         suffix: str = "",
         signed: bool = False,
+        lockable: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent, lockable=lockable)
         self._minimum, self._maximum, self._decimals, self._step = minimum, maximum, decimals, step
         self._suffix, self._signed = suffix, signed
-        self._value = float(value)
+        self._value = self._default = float(value)
         self._press: QPointF | None = None
         self._last_x = 0.0
         self._scrubbed = 0.0
         self._is_scrubbing = False
         self._edit = InlineEdit(self)
-        self._edit.committed.connect(self._take_text)
+        self._edit.committed.connect(self._take_typed)
+        self._edit.double_clicked.connect(self.reset)
         self.setFixedHeight(HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.IBeamCursor)
@@ -95,14 +100,42 @@ class ValueField(HandWidget):
             self._show_value(value)
             self.value_changed.emit(value)
 
-    def _take_text(self, text: str) -> None:
-        try:
-            value = evaluate(text.removesuffix(self._suffix) if self._suffix else text)
-        except ValueError:
+    def _take_typed(self, text: str) -> None:
+        if self.can_take(text):
+            self.take_text(text)
+        else:
             self._edit.refuse("A number or a small sum, such as 12 or 2*16")
-            return
+
+    def value_text(self) -> str:
+        return shown(self._value, self._decimals)
+
+    def can_take(self, text: str) -> bool:
+        return is_number(self._bare(text))
+
+    def take_text(self, text: str) -> None:
+        self._change_once(evaluate(self._bare(text)))
+
+    def _bare(self, text: str) -> str:
+        return text.removesuffix(self._suffix) if self._suffix else text
+
+    @property
+    def is_at_default(self) -> bool:
+        return self._value == self._default
+
+    def reset(self) -> None:
+        self._change_once(self._default)
+
+    def randomise(self, rng: random.Random | None = None) -> None:
+        if not self.is_locked:
+            self._change_once((rng or random.Random()).uniform(self._minimum, self._maximum))
+
+    def _change_once(self, value: float) -> None:
         self._change(value)
         self._gesture.end()
+
+    def _snapped(self, value: float) -> float:
+        tens = PAGE_STEPS * self._step
+        return round(value / tens) * tens
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() is Qt.MouseButton.LeftButton:
@@ -118,10 +151,9 @@ class ValueField(HandWidget):
         if not self._is_scrubbing and abs(x - self._press.x()) < CLICK_PX:
             return
         self._is_scrubbing = True
-        factor = FINE if is_fine(event) else (PAGE_STEPS if is_snapping(event) else 1.0)
-        self._scrubbed += (x - self._last_x) / SCRUB_PX_PER_STEP * self._step * factor
+        self._scrubbed += (x - self._last_x) / SCRUB_PX_PER_STEP * self._step * (FINE if is_fine(event) else 1.0)
         self._last_x = x
-        self._change(self._scrubbed)
+        self._change(self._snapped(self._scrubbed) if is_snapping(event) else self._scrubbed)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() is not Qt.MouseButton.LeftButton or self._press is None:
@@ -135,20 +167,26 @@ class ValueField(HandWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = key_step(event)
-        if step is not None and not step.end:
-            factor = PAGE_STEPS if is_snapping(event) else 1
-            self._step_by((step.steps + PAGE_STEPS * step.pages) * factor)
-        elif asks_to_type(event):
-            self.type_value()
-        else:
+        if step is not None and not step.end and is_snapping(event):
+            towards = step.steps or step.pages
+            self._step_by(self._snapped(self._value + towards * 0.51 * PAGE_STEPS * self._step) - self._value)
+        elif step is not None and not step.end:
+            self._step_by((step.steps + PAGE_STEPS * step.pages) * self._step)
+        elif not self.take_common_key(event):
             super().keyPressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._press = None
+            self._edit.close_field()
+            self.reset()
 
     def step_by_wheel(self, steps: float, event: QWheelEvent) -> None:
         if steps:
-            self._step_by(round(steps) or (1 if steps > 0 else -1))
+            self._step_by((round(steps) or (1 if steps > 0 else -1)) * self._step)
 
-    def _step_by(self, steps: float) -> None:
-        self._change(self._value + steps * self._step)
+    def _step_by(self, amount: float) -> None:
+        self._change(self._value + amount)
         self._gesture.settle()
 
     def _tell_accessibility(self) -> None:

@@ -72,7 +72,7 @@ def paint(state: EditState, view: View, size_px: int = SIZE_PX) -> Pixels:
     """A face of ellipses that depends on everything in the state, the same for the same state."""
     seed = state.latent.seed if isinstance(state.latent, SeedLatent) else zlib.crc32(state.latent.key.encode())
     draws = np.random.RandomState(seed % 2**32).rand(8)
-    share = {View.A: 0.0, View.B: 1.0, View.BLEND: min(1.0, max(0.0, state.blend.alpha))}[view]
+    share = {View.A: 0.0, View.B: 1.0}.get(view, min(1.0, max(0.0, state.blend.alpha)))
     y, x = np.mgrid[0:size_px, 0:size_px] / (size_px - 1) * 2 - 1
     ground = np.array([200, 200, 200]) * (1 - share) + np.array([150, 230, 170]) * share
     skin = np.array([120 + 60 * draws[0], 150 + 60 * draws[0], 190 + 50 * draws[0]])

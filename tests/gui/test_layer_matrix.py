@@ -8,9 +8,11 @@ from pytestqt.qtbot import QtBot
 
 from gui.theme import DARK
 from gui.widgets.inline_edit import InlineEdit
-from gui.widgets.layer_matrix import LayerMatrix, MatrixRow
+from gui.widgets.layer_matrix import LayerMatrix, MatrixRow, RowWish
+from gui.widgets.matrix_columns import Detail
 
 NONE = (0.0,) * 10
+NOTHING = Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
@@ -23,6 +25,11 @@ def matrix(show: Show) -> LayerMatrix:
 
 def cell(matrix: LayerMatrix, row: int, column: int) -> QPointF:
     return matrix.places.cell(row, column).center()
+
+
+def name(matrix: LayerMatrix, row: int) -> QPointF:
+    """On a row's name, clear of its buttons."""
+    return QPointF(10, matrix.places.name(row).center().y())
 
 
 def strengths(matrix: LayerMatrix, row: int) -> list[float]:
@@ -78,24 +85,120 @@ def test_that_a_header_toggles_its_column_in_the_current_row(matrix: LayerMatrix
     assert strengths(matrix, 1) == [0, 0, 0, 1, 0]
     click(matrix, matrix.places.header(3).center())
     assert strengths(matrix, 1) == [0] * 5
+    matrix.finish_gesture()
     assert record.gestures == 2
 
 
 def test_that_a_group_toggles_coarse_middle_or_fine(matrix: LayerMatrix) -> None:
-    assert [name for name, _ in matrix.groups()] == ["coarse", "middle", "fine"]
+    assert [name for name, _ in matrix.columns.groups] == ["coarse", "middle", "fine"]
     click(matrix, matrix.places.group(0).center())
     click(matrix, matrix.places.group(2).center())
     assert strengths(matrix, 0) == [1, 1, 0, 0, 1]
 
 
-def test_that_the_remove_button_removes_its_row(matrix: LayerMatrix, qtbot: QtBot) -> None:
+def test_that_a_group_or_a_column_is_dragged_as_a_cell_is(matrix: LayerMatrix) -> None:
+    record = Record(matrix, "strengths_changed")
+    middle = matrix.places.group(1).center()
+    drag(matrix, middle, middle + QPointF(30, -40))
+    assert strengths(matrix, 0) == [0, 0, 0.5, 0.5, 0]
+    double_click(matrix, middle)
+    assert strengths(matrix, 0) == [0] * 5
+    drag(matrix, matrix.places.header(4).center(), matrix.places.header(4).center() + QPointF(0, -20))
+    assert strengths(matrix, 0) == [0, 0, 0, 0, 0.25]
+    assert record.gestures == 3
+
+
+def test_that_alt_and_the_arrows_reach_whole_groups(matrix: LayerMatrix) -> None:
+    key(matrix, Qt.Key.Key_Right, ALT)
+    key(matrix, Qt.Key.Key_PageUp)
+    assert strengths(matrix, 0) == [0.25, 0.25, 0, 0, 0]
+    assert matrix.accessibleDescription() == "seed 88, coarse layers: 0.25"
+    key(matrix, Qt.Key.Key_Right, ALT)
+    key(matrix, Qt.Key.Key_Up)
+    assert strengths(matrix, 0) == [0.25, 0.25, 0.05, 0.05, 0]
+    key(matrix, Qt.Key.Key_Right)
+    key(matrix, Qt.Key.Key_Up)
+    assert strengths(matrix, 0) == [0.25, 0.25, 0.05, 0.05, 0.05]
+
+
+def test_that_three_columns_can_stand_for_the_groups(matrix: LayerMatrix) -> None:
+    matrix.set_detail(Detail.GROUPS)
+    assert [matrix.columns.header(column) for column in range(3)] == ["4-8", "16-32", "64"]
+    click(matrix, cell(matrix, 1, 1))
+    assert matrix.rows[1].strengths == (0, 0, 0, 0, 1, 1, 1, 1, 0, 0)
+
+
+WISHES = {
+    (Qt.Key.Key_M, ()): RowWish.MUTE,
+    (Qt.Key.Key_S, ()): RowWish.SOLO,
+    (Qt.Key.Key_D, (CTRL,)): RowWish.DUPLICATE,
+    (Qt.Key.Key_Delete, (CTRL,)): RowWish.REMOVE,
+}
+
+
+@pytest.mark.parametrize(("keys", "wish"), WISHES.items())
+def test_that_keys_ask_for_what_a_source_can_do(
+    matrix: LayerMatrix, keys: tuple[Qt.Key, tuple[Qt.KeyboardModifier, ...]], wish: RowWish, qtbot: QtBot
+) -> None:
+    which, modifiers = keys
+    with qtbot.waitSignal(matrix.row_wished) as wished:
+        key(matrix, which, *modifiers)
+    assert wished.args == [0, wish]
+
+
+def test_that_the_buttons_of_a_row_remove_mute_and_solo_it(matrix: LayerMatrix, qtbot: QtBot) -> None:
     hover(matrix, matrix.places.name(1).center())
-    with qtbot.waitSignal(matrix.row_removed) as removed:
-        click(matrix, matrix.places.remove(1).center())
-    assert removed.args == [1]
-    with qtbot.waitSignal(matrix.row_removed) as removed:
-        key(matrix, Qt.Key.Key_Delete, CTRL)
-    assert removed.args == [0]
+    for place, modifiers, wish in (
+        (matrix.places.remove(1), NOTHING, RowWish.REMOVE),
+        (matrix.places.mute(1), NOTHING, RowWish.MUTE),
+        (matrix.places.mute(1), ALT, RowWish.SOLO),
+    ):
+        with qtbot.waitSignal(matrix.row_wished) as wished:
+            click(matrix, place.center(), modifiers)
+        assert wished.args == [1, wish]
+
+
+def test_that_a_name_is_dragged_to_another_place(matrix: LayerMatrix, qtbot: QtBot) -> None:
+    matrix.set_rows(tuple(MatrixRow(name, name, NONE) for name in "abc"))
+    with qtbot.waitSignal(matrix.row_moved) as moved:
+        drag(matrix, name(matrix, 0), QPointF(20, matrix.places.gap(3)))
+    assert moved.args == [0, 2]
+    matrix.set_current_row(2)
+    with qtbot.waitSignal(matrix.row_moved) as moved:
+        key(matrix, Qt.Key.Key_Up, ALT | SHIFT)
+    assert moved.args == [2, 1]
+    with qtbot.assertNotEmitted(matrix.row_moved):
+        drag(matrix, name(matrix, 1), QPointF(20, matrix.places.gap(2)))
+        matrix.set_current_row(0)
+        key(matrix, Qt.Key.Key_Up, ALT | SHIFT)
+
+
+def test_that_a_seed_is_typed_over_its_name(matrix: LayerMatrix, qtbot: QtBot) -> None:
+    matrix.set_rows((MatrixRow("a", "seed 88", NONE, seed=88), MatrixRow("b", "portrait 3", NONE)))
+    editor = matrix.findChild(InlineEdit)
+    double_click(matrix, name(matrix, 1))
+    assert not editor.isVisible()
+    double_click(matrix, name(matrix, 0))
+    assert editor.text() == "88"
+    qtbot.keyClicks(editor, "-1")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert editor.property("invalid")
+    editor.selectAll()
+    qtbot.keyClicks(editor, "2143")
+    with qtbot.waitSignal(matrix.seed_typed) as typed:
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert typed.args == [0, 2143]
+
+
+def test_that_a_muted_row_is_grey_and_says_so(matrix: LayerMatrix) -> None:
+    matrix.clearFocus()
+    rows = (MatrixRow("a", "a", (1.0,) * 10), MatrixRow("b", "b", (1.0,) * 10, muted=True))
+    matrix.set_rows(rows)
+    image = image_of(matrix)
+    assert color_at(image, cell(matrix, 0, 2)).blue() > color_at(image, cell(matrix, 0, 2)).red()
+    assert color_at(image, cell(matrix, 1, 2)).name() == DARK.disabled
+    matrix.set_current_row(1)
+    assert matrix.accessibleDescription().endswith("muted")
 
 
 def test_that_keys_walk_and_step(matrix: LayerMatrix) -> None:
@@ -123,9 +226,9 @@ def test_that_columns_can_follow_the_rows_of_ws_exactly(matrix: LayerMatrix) -> 
     assert matrix.column_count == 3
     click(matrix, cell(matrix, 0, 2))
     assert matrix.rows[0].strengths[:6] == (0, 0, 0, 1, 1, 1)
-    matrix.set_unfolded(True)
+    matrix.set_detail(Detail.LAYERS)
     assert matrix.column_count == 6
-    assert [matrix.column_resolution(column) for column in range(6)] == [4, 8, 8, 16, 16, 16]
+    assert [matrix.columns.resolution(column) for column in range(6)] == [4, 8, 8, 16, 16, 16]
 
 
 def test_that_setting_rows_is_silent_and_short_strengths_are_none(matrix: LayerMatrix) -> None:

@@ -30,6 +30,7 @@ from engine.state import (
     with_truncation,
 )
 from gui.canvas import CanvasMode
+from gui.widgets.layer_matrix import RowWish
 
 
 def test_that_the_first_start_shows_a_blend_that_says_something(desk: Desk) -> None:
@@ -37,7 +38,7 @@ def test_that_the_first_start_shows_a_blend_that_says_something(desk: Desk) -> N
     assert (state.model_a, state.model_b) == (desk.models["portrait"], desk.models["toon"])
     assert (state.blend.low, state.blend.swap_resolution, state.blend.alpha) == (Side.B, 32, 0.8)
     assert desk.studio.canvas.mode is CanvasMode.TRIPTYCH
-    assert all(desk.shown(view) for view in View)
+    assert all(desk.shown(view) for view in (View.A, View.BLEND, View.B))
     assert not desk.studio.session.is_dirty
 
 
@@ -203,7 +204,7 @@ def test_that_a_mix_source_can_be_added_painted_and_removed(desk: Desk) -> None:
     assert source.strengths == (0.0,) * 4 + (1.0,) * 6
     panel.matrix.strengths_changed.emit(0, (1.0,) * 10)
     assert desk.state.mix[0].strengths == (1.0,) * 10
-    panel.matrix.row_removed.emit(0)
+    panel.matrix.row_wished.emit(0, RowWish.REMOVE)
     assert desk.state.mix == ()
 
 
