@@ -78,6 +78,55 @@ def write_atomic(path: Path, data: Bytes | Iterable[Bytes], *, mode: int | None 
         raise storage_error(f"save {path.name}", error) from error
 
 
+class BesideFile:
+    """A file that somebody else writes, under a temporary name beside its target until it is whole.
+
+    It is there, empty, from the beginning. After `commit` it is the target; after `discard`, or a failure of either,
+    it is gone and the target is what it was. Killed in between, it is left for `remove_leftovers`.
+
+    Raises:
+        StorageError: there can be no such file; says why.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._target = Path(os.path.realpath(path))
+        try:
+            permissions = _permissions_to_keep(self._target)
+            self.temp = _temp_path(self._target)
+            self._handle: int | None = os.open(self.temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            _lock(self._handle)
+            if permissions is not None:
+                os.chmod(self.temp, permissions)
+        except OSError as error:
+            raise storage_error(f"save {path.name}", error) from error
+
+    def commit(self) -> None:
+        """
+        Raises:
+            StorageError: the file could not take its place; says why.
+        """
+        try:
+            assert self._handle is not None, "a file takes its place once"
+            os.fsync(self._handle)
+            self._close()
+            _replace(self.temp, self._target)
+        except OSError as error:
+            self.discard()
+            raise storage_error(f"save {self._name}", error) from error
+        sync_folder(self._target.parent)
+
+    def discard(self) -> None:
+        self._close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.temp)
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
 def check_writable(path: Path) -> None:
     """Refuse a place that `write_atomic` would refuse, before long work is done for it. Leaves nothing there.
 

@@ -33,6 +33,7 @@ from engine.messages import (
     JobResult,
     LoadModel,
     MakeThumbnail,
+    ExportVideo,
     OpenPortrait,
     Pixels,
     Publish,
@@ -56,6 +57,7 @@ _DOING = {
 }
 
 
+    ExportVideo: "exporting a film",
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """How far a job is; fields as in `JobProgress`."""

@@ -14,10 +14,12 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.animation.timeline import Timeline
 from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
 from engine.export.network_formats import NetworkFormat
 from engine.framing import FacePoints
+from engine.export.video_format import VideoQuality
 from engine.kinship import WeightDistance
 from engine.state import EditState, ModelRef, StoredLatent, View
 
@@ -181,6 +183,26 @@ class ExportStill:
 class MakeThumbnail:
     """Render one small picture of a state. Result: `ThumbnailMade`. `tag` comes back unchanged."""
 
+@dataclass(frozen=True, slots=True)
+class ExportVideo:
+    """Render every frame of a timeline and write the film. Result: `VideoExported`.
+
+    Attributes:
+        state: What moves is the timeline's, everything else is this.
+        path: Target; its suffix (.mp4 .webm .gif) chooses the format, without one it is a folder of PNG frames.
+        size_px: Edge of the frames; None for the model's own.
+        exact: In float32 as stills are exported; otherwise as previews are drawn, which is faster.
+    """
+
+    state: EditState
+    timeline: Timeline
+    path: Path
+    view: View = View.BLEND
+    size_px: int | None = None
+    quality: VideoQuality = VideoQuality.GOOD
+    exact: bool = True
+
+
     state: EditState
     tag: str
     size_px: int = 96
@@ -261,6 +283,8 @@ class PortraitOpened:
     preview: The upright picture, at most 1600 px on its long edge.
     scale: Preview pixels per pixel of the upright picture.
     size_px: Width and height of the upright picture.
+    | ExportVideo
+    | DirectionJob
     faces: Every face found, the largest first; empty when none was.
     notes: Sentences for the user, for example that the first frame of an animation was taken.
     """
@@ -321,6 +345,18 @@ class NetworkExported:
     notes: What the format cannot say, as sentences.
     """
 
+@dataclass(frozen=True, slots=True)
+class VideoExported:
+    """Attributes:
+    size_px: Width and height of what was rendered.
+    """
+
+    path: Path
+    frames: int
+    size_px: tuple[int, int]
+    elapsed_s: float
+
+
     path: Path
     form: NetworkFormat
     max_error: float
@@ -378,6 +414,8 @@ class JobProgress:
     elapsed_s: float
     remaining_s: float | None = None
     preview: Pixels | None = None
+    | VideoExported
+    | DirectionResult
     paused: bool = False
     distance: float | None = None
 

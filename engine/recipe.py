@@ -2,7 +2,7 @@
 
 It holds the edit state, which of its pictures this is, the models by content hash, the arrays that the state names
 (inverted latents and noise, so that it comes back on any machine) and on what it was rendered. It holds no path, no
-date, no user name, and not what a portrait is called.
+date, no user name, and not what a portrait is called. A film's recipe is that of a picture with a timeline.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any, Protocol
 from engine.errors import EngineError, RecipeFormatError, RecipeVersionError
 from engine.state import EditState, Latent, StoredLatent, View, latent_keys
 from engine.state_json import Fields, parse_json, read_key, read_text, state_from_json, state_to_json
+
+if TYPE_CHECKING:
+    from engine.animation.timeline import Timeline
 
 VERSION_FIELD = "graft_recipe"
 RECIPE_VERSION = 1
@@ -57,25 +60,38 @@ class Recipe:
     """Attributes:
     state: What is shown; names models and arrays by hash.
     view: Which of the state's pictures.
-    arrays: The arrays that the state names, each a safetensors file's bytes, by key.
+    arrays: The arrays that the state and the timeline name, each a safetensors file's bytes, by key.
+    timeline: Of a film: what moves.
     """
 
     state: EditState
     view: View = View.BLEND
     render: RenderFacts = RenderFacts()
     arrays: Mapping[str, bytes] = field(default_factory=dict)
+    timeline: Timeline | None = None
 
 
 def make_recipe(
-    state: EditState, view: View, store: ArrayStore, *, device: str = "cpu", dtype: str = "float32"
+    state: EditState,
+    view: View,
+    store: ArrayStore,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    timeline: Timeline | None = None,
 ) -> Recipe:
-    """Collect what brings this picture back.
+    """Collect what brings this picture, or this film, back.
 
     Raises:
-        EngineError: from the store, when an array that the state names is gone.
+        EngineError: from the store, when an array that the state or the timeline names is gone.
     """
-    arrays = {key: store.export_bytes(key) for key in sorted(latent_keys(state))}
-    return Recipe(_without_private_names(state), view, RenderFacts(device, dtype, _torch_version()), arrays)
+    arrays = {key: store.export_bytes(key) for key in sorted(latent_keys(state) | _keys_of(timeline))}
+    facts = RenderFacts(device, dtype, _torch_version())
+    if timeline is not None:
+        from engine.animation.timeline_json import without_private_names  # most recipes have none
+
+        timeline = without_private_names(timeline, PUBLIC_LATENT_NAME)
+    return Recipe(_without_private_names(state), view, facts, arrays, timeline)
 
 
 def restore_arrays(recipe: Recipe, store: ArrayStore) -> EditState:
@@ -117,6 +133,10 @@ def recipe_to_json(recipe: Recipe) -> str:
         "render": {"device": recipe.render.device, "dtype": recipe.render.dtype, "torch": recipe.render.torch},
         "arrays": arrays_to_json(recipe.arrays),
     }
+    if recipe.timeline is not None:
+        from engine.animation.timeline_json import timeline_to_json
+
+        document["timeline"] = timeline_to_json(recipe.timeline)
     return json.dumps(document, allow_nan=False, separators=(",", ":"))
 
 
@@ -135,11 +155,27 @@ def recipe_from_json(text: str | bytes) -> Recipe:
         fields.choice("view", View, View.BLEND),
         fields.read("render", _render_from_json, RenderFacts()),
         fields.read("arrays", arrays_from_json, {}),
+        fields.optional("timeline", _timeline_from_json),
     )
     fields.finish()
-    if missing := sorted(latent_keys(state) - set(recipe.arrays)):
+    if missing := sorted((latent_keys(state) | _keys_of(recipe.timeline)) - set(recipe.arrays)):
         raise RecipeFormatError(f"The recipe names a latent {missing[0][:12]}… that it does not hold.")
     return recipe
+
+
+def _timeline_from_json(value: object, where: str) -> Timeline:
+    from engine.animation.timeline_json import timeline_from_json
+
+    return timeline_from_json(value, where)
+
+
+def _keys_of(timeline: Timeline | None) -> frozenset[str]:
+    """Every array that a timeline names."""
+    if timeline is None:
+        return frozenset()
+    from engine.animation.timeline import array_keys
+
+    return array_keys(timeline)
 
 
 def migrated(

@@ -1,7 +1,8 @@
 """Recipes inside picture files: how they get in, and how they are found again without decoding a pixel.
 
 PNG has them as plain text in an ``iTXt`` chunk ``graft-recipe`` (compressed when long). The others have them in
-their XMP packet, as base64 of zlib of the JSON, in the property ``graft:recipe``, which most tools leave alone.
+their XMP packet, as base64 of zlib of the JSON, in the property ``graft:recipe``, which most tools leave alone. Films
+have it in their comment.
 
 Only the standard library is needed: the window reads a dropped picture with this.
 """
@@ -32,6 +33,11 @@ MAX_CHUNKS = 100_000
 MAX_PLAIN_TEXT = 4096
 """Longer recipes (they hold arrays) are compressed."""
 
+FILM_ENDS_BYTES = 16 << 20
+"""How far from either end of a film its comment is looked for."""
+
+_FILM_MARK = b"graft-recipe:"
+_FILM_STARTS = (b"\x1aE\xdf\xa3", b"GIF8")
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
 _JPEG_MORE_BYTES = 65_000
@@ -98,6 +104,8 @@ def _find_recipe(file: BinaryIO) -> bytes | None:
         return _from_xmp(_webp_xmp(file))
     if head[:4] in (b"II*\0", b"MM\0*"):
         return _from_xmp(_tiff_xmp(file))
+    if head[4:8] == b"ftyp" or head.startswith(_FILM_STARTS):
+        return _from_film(file)
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         text = _bounded(file, os.fstat(file.fileno()).st_size)
         return text.removeprefix(b"\xef\xbb\xbf")
@@ -201,6 +209,42 @@ def _tiff_xmp(file: BinaryIO) -> bytes | None:
             file.seek(offset)
             return _bounded(file, size)
     return None
+
+
+# --- films --------------------------------------------------------------------------------------------------------
+
+
+def film_comment(recipe_json: str) -> str:
+    """What a film's comment says. Found by its words, so that no container has to be taken apart."""
+    content = base64.b64encode(zlib.compress(recipe_json.encode("ascii"), 6)).decode()
+    return f"{_FILM_MARK.decode()}{content};"
+
+
+def _from_film(file: BinaryIO) -> bytes | None:
+    """Looks at both ends, where comments are. A GIF breaks its comments into blocks of at most 255 bytes."""
+    is_gif = file.read(4) == b"GIF8"
+    size = os.fstat(file.fileno()).st_size
+    for start in (0, max(0, size - FILM_ENDS_BYTES)):
+        file.seek(start)
+        end = file.read(FILM_ENDS_BYTES)
+        place = end.find(_FILM_MARK)
+        if place < 0:
+            continue
+        text = _unblocked(end, place - 1) if is_gif else end[place:]
+        content, _, rest = text.removeprefix(_FILM_MARK).partition(b";")
+        if not rest and not text.endswith(b";"):
+            raise EOFError
+        return _inflated(base64.b64decode(content, validate=True))
+    return None
+
+
+def _unblocked(data: bytes, place: int) -> bytes:
+    """The content of a GIF's blocks from `place` on, where the length of the first one is."""
+    found = []
+    while place < len(data) and data[place]:
+        found.append(data[place + 1 : place + 1 + data[place]])
+        place += 1 + data[place]
+    return b"".join(found)
 
 
 # --- JPEG: its segments hold 64 KiB, so a long packet continues in extension segments -----------------------------

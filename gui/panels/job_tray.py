@@ -14,6 +14,7 @@ from engine.messages import (
     DrawLines,
     ExportNetwork,
     ExportStill,
+    ExportVideo,
     InvertPortrait,
     Job,
     JobFinished,
@@ -49,7 +50,7 @@ def job_title(job: Job) -> str:
             return f"Opening {printable(path.name, 60)}"
         case InvertPortrait(name=name):
             return f"Inverting {printable(name, 60)}"
-        case ExportStill(path=path):
+        case ExportStill(path=path) | ExportVideo(path=path):
             return f"Exporting {printable(path.name, 60)}"
         case SaveBlend(path=path) | ExportNetwork(path=path):
             return f"Saving {printable(path.name, 60)}"
