@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from engine.atomic import check_writable, write_atomic
+from engine.batch_cli import batch
 from engine.cli_options import (
     Alpha,
     ClassIndex,
@@ -39,7 +40,7 @@ from engine.cli_options import (
     Which,
     Width,
 )
-from engine.cli_values import changed_state, choose_face, face_from_options, parse_seeds, parse_swaps
+from engine.cli_values import changed_state, choose_face, face_from_options
 from engine.console import Progress, complain, note
 from engine.convert_cli import convert
 from engine.device import prepare_process
@@ -60,7 +61,8 @@ from engine.messages import (
 from engine.metrics.cli import measure
 from engine.native.cli import app as kernels_app
 from engine.recipe import make_recipe, recipe_to_json
-from engine.state import EditState, View, with_seed, with_swap_resolution, with_truncation
+from engine.sheet_cli import sheet
+from engine.state import EditState, View
 from engine.training.cli import app as training_app
 
 if TYPE_CHECKING:
@@ -367,58 +369,6 @@ def invert(
     )
 
 
-@app.command()
-def sheet(
-    low: Annotated[str, typer.Argument(metavar="A", help="Gives the low resolutions.")],
-    high: Annotated[str, typer.Argument(metavar="B", help="Gives the high ones.")],
-    out: Out,
-    seeds: Annotated[str, typer.Option(metavar="LIST", help="Rows: numbers and ranges, such as 1,4,8-12.")] = "0-4",
-    swaps: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Columns: swap resolutions, such as 32,16,8; by default all.")
-    ] = None,
-    psi: Psi = None,
-    cell: Annotated[int, typer.Option(min=0, max=2048, metavar="PX", help="Edge of a picture; 0 chooses.")] = 0,
-    device: Device = None,
-) -> None:
-    """Draw seeds down and swap resolutions across, on one sheet.
-
-    The figure of the layer-swapping paper, with A at the left and B at the right.
-
-    \b
-    Example:
-      python main.py sheet portrait toon --seeds 1-6 -o sheet.png
-    """
-    from engine.export.sheets import compose_sheet, write_sheet
-    from engine.export.stills import still_suffix
-
-    still_suffix(out)
-    rows = parse_seeds(seeds)
-    check_writable(out)
-    with _engine(device) as engine:
-        base = EditState(model_a=(a := engine.model(low)), model_b=(b := engine.model(high)))
-        engine.check_pair(a, b)
-        base = base if psi is None else with_truncation(base, psi)
-        columns = parse_swaps(swaps, engine.resolutions(base))
-        if len(rows) * (len(columns) + 2) > MAX_SHEET_PICTURES:
-            raise typer.BadParameter(f"that is more than {MAX_SHEET_PICTURES} pictures on one sheet.")
-        images = []
-        for done, seed in enumerate(rows):
-            engine.report("Rendering", done / len(rows))
-            state = with_seed(base, seed)
-            blends = [engine.render(with_swap_resolution(state, swap)) for swap in columns]
-            images.append([engine.render(state, View.A), *blends, engine.render(state, View.B)])
-        heads = ["A", *(f"swap {swap}" for swap in columns), "B"]
-        drawn = compose_sheet(
-            images,
-            heads,
-            [f"seed {seed}" for seed in rows],
-            title=f"A {a.name}, B {b.name}, psi {base.truncation_psi:g}",
-            cell_px=cell,
-        )
-        write_sheet(out, drawn)
-        _say_written(out, drawn.shape[1], drawn.shape[0], engine.device)
-
-
 @app.command("open", context_settings={"ignore_unknown_options": True})
 def open_files(
     ctx: typer.Context,
@@ -436,11 +386,13 @@ def open_files(
     raise typer.Exit(open_window(files or []))
 
 
+app.command()(batch)
 app.command()(convert)
 app.command()(get)
 app.command()(measure)
 app.command()(doctor)
 app.command("looks")(list_looks)
+app.command()(sheet)
 app.command()(sketch)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,13 @@ from engine.blending import blend_stack
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import NetworkDescriptor
 from engine.device import DeviceChoice
+from engine.direction_events import (
+    ExportDirections,
+    FindDirections,
+    ImportDirections,
+    MeasureStyles,
+    SubtractLatents,
+)
 from engine.encoder_file import encoder_folders, offer_encoder
 from engine.errors import JobError, ModelError, RenderCancelled
 from engine.families import describe
@@ -53,6 +61,7 @@ from engine.preview.exit_colour import ExitCorrection
 from engine.state import EditState, ModelRef, StoredLatent, View
 
 if TYPE_CHECKING:
+    from engine.directions.jobs import DirectionJobs
     from engine.inversion.encoder import PortraitEncoder
     from engine.inversion.project import InversionProgress, InversionResult
     from engine.kinship import WeightDistance
@@ -128,6 +137,14 @@ class JobHandlers:
                 return draw_sheet(job, self._pipeline)
             case DrawLines():
                 return self._draw_lines(job)
+            case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
+                return self._direction_jobs.begin(job)
+
+    @cached_property
+    def _direction_jobs(self) -> DirectionJobs:
+        from engine.directions.jobs import DirectionJobs
+
+        return DirectionJobs(self._pipeline)
 
     def _load_model(self, job: LoadModel) -> JobSteps:
         opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")

@@ -18,13 +18,22 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from engine.direction_events import (
+    ExportDirections,
+    FindDirections,
+    ImportDirections,
+    MeasureStyles,
+    SubtractLatents,
+)
 from engine.errors import EngineError, JobError, RenderCancelled
 from engine.failures import as_engine_error
 from engine.messages import (
     CompareWeights,
     DrawLines,
+    DrawSheet,
     ExportNetwork,
     ExportStill,
+    ExportVideo,
     InvertPortrait,
     Job,
     JobFinished,
@@ -33,7 +42,6 @@ from engine.messages import (
     JobResult,
     LoadModel,
     MakeThumbnail,
-    ExportVideo,
     OpenPortrait,
     Pixels,
     Publish,
@@ -49,15 +57,21 @@ _DOING = {
     OpenPortrait: "opening a portrait",
     InvertPortrait: "inverting a portrait",
     ExportStill: "exporting a still",
+    ExportVideo: "exporting a film",
     MakeThumbnail: "drawing a thumbnail",
     SaveBlend: "saving a blended model",
     ExportNetwork: "exporting a network",
     CompareWeights: "comparing the weights of two models",
+    DrawSheet: "drawing a contact sheet",
     DrawLines: "drawing a photo in lines",
+    FindDirections: "finding directions",
+    ImportDirections: "reading directions",
+    SubtractLatents: "taking the difference of two latents",
+    ExportDirections: "writing directions",
+    MeasureStyles: "measuring styles",
 }
 
 
-    ExportVideo: "exporting a film",
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """How far a job is; fields as in `JobProgress`."""

@@ -9,19 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.animation.timeline import Timeline
 from engine.descriptor import NetworkDescriptor
+from engine.direction_events import DirectionJob, DirectionResult
 from engine.errors import EngineError
 from engine.export.network_formats import NetworkFormat
-from engine.framing import FacePoints
 from engine.export.video_format import VideoQuality
+from engine.framing import FacePoints
 from engine.kinship import WeightDistance
 from engine.state import EditState, ModelRef, StoredLatent, View
+
+if TYPE_CHECKING:
+    from engine.export.sheet_plan import SheetPlan
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """A picture for the screen: ``[H, W, 4]``, BGRX, C-contiguous. It is never written again, by nobody: a picture that
@@ -180,10 +184,6 @@ class ExportStill:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeThumbnail:
-    """Render one small picture of a state. Result: `ThumbnailMade`. `tag` comes back unchanged."""
-
-@dataclass(frozen=True, slots=True)
 class ExportVideo:
     """Render every frame of a timeline and write the film. Result: `VideoExported`.
 
@@ -202,6 +202,10 @@ class ExportVideo:
     quality: VideoQuality = VideoQuality.GOOD
     exact: bool = True
 
+
+@dataclass(frozen=True, slots=True)
+class MakeThumbnail:
+    """Render one small picture of a state. Result: `ThumbnailMade`. `tag` comes back unchanged."""
 
     state: EditState
     tag: str
@@ -240,6 +244,20 @@ class CompareWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawSheet:
+    """Render all pictures of a plan and write them on one page. Result: `SheetDrawn`.
+
+    Attributes:
+        path: Where the sheet goes; its suffix chooses the format, as for `ExportStill`.
+        cell_px: Edge of a picture on the sheet; 0 for at least 128 px and no less than the model's own.
+    """
+
+    plan: SheetPlan
+    path: Path
+    cell_px: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DrawLines:
     """Draw the face in a photo in lines and write the drawing. Result: `LinesDrawn`.
 
@@ -263,7 +281,10 @@ Job: TypeAlias = (
     | SaveBlend
     | ExportNetwork
     | CompareWeights
+    | DrawSheet
     | DrawLines
+    | ExportVideo
+    | DirectionJob
 )
 
 
@@ -283,8 +304,6 @@ class PortraitOpened:
     preview: The upright picture, at most 1600 px on its long edge.
     scale: Preview pixels per pixel of the upright picture.
     size_px: Width and height of the upright picture.
-    | ExportVideo
-    | DirectionJob
     faces: Every face found, the largest first; empty when none was.
     notes: Sentences for the user, for example that the first frame of an animation was taken.
     """
@@ -326,6 +345,18 @@ class StillExported:
     elapsed_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class VideoExported:
+    """Attributes:
+    size_px: Width and height of what was rendered.
+    """
+
+    path: Path
+    frames: int
+    size_px: tuple[int, int]
+    elapsed_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ThumbnailMade:
     tag: str
@@ -345,18 +376,6 @@ class NetworkExported:
     notes: What the format cannot say, as sentences.
     """
 
-@dataclass(frozen=True, slots=True)
-class VideoExported:
-    """Attributes:
-    size_px: Width and height of what was rendered.
-    """
-
-    path: Path
-    frames: int
-    size_px: tuple[int, int]
-    elapsed_s: float
-
-
     path: Path
     form: NetworkFormat
     max_error: float
@@ -368,6 +387,13 @@ class WeightsCompared:
     a: ModelRef
     b: ModelRef
     distance: WeightDistance
+
+
+@dataclass(frozen=True, slots=True)
+class SheetDrawn:
+    path: Path
+    size_px: tuple[int, int]
+    pictures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +412,10 @@ JobResult: TypeAlias = (
     | BlendSaved
     | NetworkExported
     | WeightsCompared
+    | SheetDrawn
     | LinesDrawn
+    | VideoExported
+    | DirectionResult
 )
 
 
@@ -414,8 +443,6 @@ class JobProgress:
     elapsed_s: float
     remaining_s: float | None = None
     preview: Pixels | None = None
-    | VideoExported
-    | DirectionResult
     paused: bool = False
     distance: float | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from engine.errors import JobError
@@ -10,8 +11,11 @@ from engine.errors import JobError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def picture_files(folder: Path) -> list[str]:
+def picture_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[str]:
     """Names of the picture files under `folder`, relative, sorted; what their bytes are is not looked at.
+
+    Args:
+        suffixes: What a picture's name ends in, in lower case.
 
     Raises:
         JobError: it is not a folder, or holds no picture files.
@@ -22,9 +26,9 @@ def picture_files(folder: Path) -> list[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 names.append(os.path.relpath(os.path.join(root, name), folder))
     if not names:
-        known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        known = ", ".join(sorted(suffix[1:] for suffix in suffixes))
         raise JobError(f"The folder {folder.name:.100} holds no pictures ({known}).", "Choose another folder.")
     return sorted(names)

@@ -15,6 +15,7 @@ from engine.export.stills import encoded_still, still_suffix
 MARGIN_PX = 16
 GAP_PX = 4
 PAPER = "#ffffff"
+PAPER_VALUE = 255
 INK = "#1c1d20"
 MUTED = "#5d6168"
 A_COLOUR = "#1f8f85"
@@ -67,6 +68,55 @@ def compose_sheet(
                 picture = picture.resize((edge, edge), Image.Resampling.LANCZOS)
             sheet.paste(picture, (left + column * (edge + GAP_PX), above))
     return np.asarray(sheet)
+
+
+def contact_sheet(
+    pictures: Sequence[NDArray[np.uint8]],
+    names: Sequence[str],
+    *,
+    title: str = "",
+    cell_px: int = 192,
+    columns: int = 0,
+) -> NDArray[np.uint8]:
+    """Pictures in rows, each with its name below it.
+
+    Args:
+        pictures: ``[H, W, 3]``, red first, of any size.
+        columns: In a row; 0 makes the sheet about as wide as high.
+
+    Returns:
+        ``[H, W, 3]`` uint8.
+    """
+    across = columns or max(1, round(len(pictures) ** 0.5 * 1.2))
+    down = -(-len(pictures) // across)
+    size = max(11, cell_px // 14)
+    font = ImageFont.load_default(size)
+    top = MARGIN_PX + (2 * size if title else 0)
+    cell_high = cell_px + 2 * size
+    width = max(2 * MARGIN_PX + across * (cell_px + GAP_PX) - GAP_PX, 2 * MARGIN_PX + round(font.getlength(title)))
+    sheet = Image.new("RGB", (width, top + down * cell_high + MARGIN_PX), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    if title:
+        draw.text((MARGIN_PX, MARGIN_PX), title, INK, font)
+    for place, (pixels, name) in enumerate(zip(pictures, names, strict=True)):
+        left = MARGIN_PX + place % across * (cell_px + GAP_PX)
+        above = top + place // across * cell_high
+        picture = Image.fromarray(np.ascontiguousarray(pixels))
+        picture.thumbnail((cell_px, cell_px), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left + (cell_px - picture.width) // 2, above + (cell_px - picture.height) // 2))
+        centre = left + cell_px // 2
+        draw.text((centre, above + cell_px + 1.4 * size), _fitted(name, font, cell_px), MUTED, font, anchor="ms")
+    return np.asarray(sheet)
+
+
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """`text`, cut in its middle where it is too long."""
+    kept = len(text)
+    shown = text
+    while font.getlength(shown) > width and kept > 2:
+        kept -= 1
+        shown = f"{text[: (kept + 1) // 2]}…{text[-(kept // 2) :]}"
+    return shown
 
 
 def write_sheet(path: Path, sheet: NDArray[np.uint8]) -> None:

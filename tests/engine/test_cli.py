@@ -29,7 +29,10 @@ from engine.session_file import SessionDocument, save_session
 from engine.state import EditState, SeedLatent, StoredLatent, View
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("inspect", "convert", "render", "blend", "invert", "sheet", "looks", "sketch", "open", "train", "measure")
+VERBS = (
+    "inspect", "convert", "render", "blend", "invert", "sheet", "batch", "looks", "sketch", "open", "train",
+    "measure",
+)  # fmt: skip
 PICTURES = sorted((resources_folder() / "portraits").glob("*.jpg"))
 
 
