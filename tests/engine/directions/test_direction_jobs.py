@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,13 +62,18 @@ class Bench:
     def state(self) -> EditState:
         return EditState(model_a=self.a, truncation_psi=1.0)
 
-    def run(self, job: DirectionJob) -> DirectionResult:
-        """As the engine thread does, with a picture drawn at every rest."""
+    def run(self, job: DirectionJob, between: Callable[[], object] = lambda: None) -> DirectionResult:
+        """As the engine thread does.
+
+        Args:
+            between: Called at every rest, as a preview may come then.
+        """
         steps = self.jobs.begin(job)
         answer: object = None
         try:
             while True:
                 item = steps.send(answer)
+                between()
                 answer = item.call() if isinstance(item, Background) else None
         except StopIteration as stop:
             result: DirectionResult = stop.value
@@ -173,14 +178,10 @@ def test_that_pictures_drawn_in_between_change_nothing(bench: Bench) -> None:
     other = replace(state, blend=replace(state.blend, alpha=0.2))
     job = FindDirections(state, DirectionMethod.GANSPACE_ACTIVATIONS, count=2, samples=40)
     quiet = bench.found(job)
-    steps = DirectionJobs(bench.pipeline).begin(job)
-    answer: object = None
-    with pytest.raises(StopIteration) as end:
-        while True:
-            item = steps.send(answer)
-            bench.pipeline.render(other)
-            answer = item.call() if isinstance(item, Background) else None
-    assert end.value.value.directions == quiet.directions
+    bench.jobs = DirectionJobs(bench.pipeline)
+    disturbed = bench.run(job, between=lambda: bench.pipeline.render(other))
+    assert isinstance(disturbed, DirectionsFound)
+    assert disturbed.directions == quiet.directions
 
 
 def test_that_a_conditional_models_directions_are_those_of_its_class(bench: Bench) -> None:
