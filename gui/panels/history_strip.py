@@ -1,98 +1,102 @@
-"""The filmstrip's contents: where the session has been, as pictures. Arrow keys and clicks walk it."""
+"""The filmstrip's contents: the way that led here and on, as pictures. Arrow keys and clicks walk it."""
 
 from __future__ import annotations
 
-import itertools
-
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
+from engine.differences import summary
 from engine.history import HistoryEntry
 from engine.messages import Frame
 from engine.state import EditState
 from gui.session import Session
+from gui.state_pictures import StatePictures
 from gui.thumbnails import Thumbnails
 from gui.widgets.filmstrip import FilmItem, Filmstrip
 
-PREFIX = "state:"
 MAX_SHOWN = 120
-"""Older entries can still be reached by undo; the strip shows the newest."""
+"""Of a longer way, the part round the present picture; the history window shows the whole tree."""
 
 WANTED_AHEAD = 24
-KEPT_TAGS = 2000
 
 
 class HistoryStrip(QObject):
-    """Keeps a `Filmstrip` showing the session's history."""
-
-    picked = Signal(int)
+    """Keeps a `Filmstrip` showing the present path through the session's history."""
 
     def __init__(
         self, session: Session, thumbnails: Thumbnails, strip: Filmstrip, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._session = session
-        self._thumbnails = thumbnails
+        self.pictures = StatePictures(thumbnails, self)
         self.strip = strip
-        self._tags: dict[EditState, str] = {}
-        self._numbers = itertools.count()
         self._shown: dict[str, int] = {}
+        self._keys: dict[EditState, list[str]] = {}
         session.history_changed.connect(self.refresh)
-        thumbnails.ready.connect(self._thumbnail_ready)
+        session.marks_changed.connect(self.refresh)
+        self.pictures.ready.connect(self._thumbnail_ready)
         strip.picked.connect(self._pick)
+        strip.branch_wanted.connect(self._step_aside)
         self.refresh()
 
     @Slot()
     def refresh(self) -> None:
         history = self._session.history
-        entries, index = history.entries, history.index
-        first = max(0, min(index, len(entries) - MAX_SHOWN))
-        shown = entries[first : first + MAX_SHOWN]
+        entries, path = history.entries, history.path
+        here = path.index(history.index)
+        first = max(0, min(here - MAX_SHOWN // 2, len(path) - MAX_SHOWN))
+        shown = path[first : first + MAX_SHOWN]
         items: list[FilmItem] = []
-        self._shown = {}
-        for offset, entry in enumerate(shown):
-            key = f"{first + offset}:{self._tag(entry.state)}"
-            self._shown[key] = first + offset
-            starts_group = offset > 0 and _is_new_picture(shown[offset - 1], entry)
-            items.append(FilmItem(key, self._picture(entry), entry.label, starts_group))
-        self.strip.set_items(tuple(items), f"{index}:{self._tag(entries[index].state)}")
-        self._want_missing(shown, index - first)
+        self._shown, self._keys = {}, {}
+        for offset, index in enumerate(shown):
+            entry, key = entries[index], str(history.number(index))
+            before = entries[shown[offset - 1]] if offset else None
+            self._shown[key] = index
+            self._keys.setdefault(entry.state, []).append(key)
+            items.append(
+                FilmItem(
+                    key,
+                    self.pictures.picture(entry.state),
+                    _tooltip(before, entry, len(history.children(index))),
+                    before is not None and _is_new_picture(before, entry),
+                    len(history.children(index)),
+                    entry.is_starred,
+                )
+            )
+        self.strip.set_items(tuple(items), str(history.number(history.index)))
+        self._want_missing([entries[index].state for index in shown], here - first)
 
     def take_frame(self, state: EditState, frame: Frame) -> None:
         """Use the picture on screen as the thumbnail of its state."""
-        if state.model_a is not None:
-            self._thumbnails.keep(self._tag(state), frame.image)
+        self.pictures.keep(state, frame.image)
 
-    def _want_missing(self, shown: tuple[HistoryEntry, ...], here: int) -> None:
+    def _want_missing(self, shown: list[EditState], here: int) -> None:
         """Entries that were passed by too quickly to be seen get their picture later, the nearest first."""
-        self._thumbnails.drop_wishes(PREFIX)
         by_distance = sorted(range(len(shown)), key=lambda place: abs(place - here))
-        for place in by_distance[1:WANTED_AHEAD]:
-            state = shown[place].state
-            if state.model_a is not None:
-                self._thumbnails.want(self._tag(state), state)
+        self.pictures.want("strip", [shown[place] for place in by_distance[1:WANTED_AHEAD]])
 
-    def _tag(self, state: EditState) -> str:
-        tag = self._tags.get(state)
-        if tag is None:
-            while len(self._tags) >= KEPT_TAGS:
-                del self._tags[next(iter(self._tags))]
-            tag = self._tags[state] = f"{PREFIX}{next(self._numbers)}"
-        return tag
-
-    def _picture(self, entry: HistoryEntry) -> QImage | None:
-        return self._thumbnails.picture(self._tag(entry.state))
-
-    @Slot(str, QImage)
-    def _thumbnail_ready(self, tag: str, picture: QImage) -> None:
-        for key in self._shown:
-            if key.endswith(f":{tag}"):
-                self.strip.set_thumbnail(key, picture)
+    @Slot(object, QImage)
+    def _thumbnail_ready(self, state: EditState, picture: QImage) -> None:
+        for key in self._keys.get(state, ()):
+            self.strip.set_thumbnail(key, picture)
 
     @Slot(str)
     def _pick(self, key: str) -> None:
         if key in self._shown:
             self._session.go_to(self._shown[key])
+
+    @Slot(int)
+    def _step_aside(self, step: int) -> None:
+        self._session.step_aside(step)
+
+
+def _tooltip(before: HistoryEntry | None, entry: HistoryEntry, ways: int) -> str:
+    """What this entry is, what it changed, and how to get to its branches."""
+    changed = "" if before is None else summary(before.state, entry.state)
+    lines = [entry.title, changed if changed != entry.title else ""]
+    if ways > 1:
+        lines.append(f"{ways} ways lead on from here: Up and Down change the branch, Ctrl+H shows them all")
+    return "\n".join(filter(None, lines))
 
 
 def _is_new_picture(before: HistoryEntry, after: HistoryEntry) -> bool:

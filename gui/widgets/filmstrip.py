@@ -1,12 +1,23 @@
-"""The filmstrip: where one has been, as thumbnails; arrow keys walk it."""
+"""The filmstrip: where one has been, as thumbnails; arrow keys walk it, and change the branch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QImage,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -25,22 +36,30 @@ HEIGHT_PX = 84
 THUMB_PX = 60
 _PITCH_PX = 70
 _GROUP_GAP_PX = 19
+_MARK_PX = 15
+_ASIDE = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 @dataclass(frozen=True, slots=True)
 class FilmItem:
-    """`starts_group` draws a line before it."""
+    """Attributes:
+    starts_group: Draws a line before it.
+    branches: How many ways lead on from here; from two on they are counted under a fork.
+    """
 
     key: str
     thumbnail: QImage | None = None
     tooltip: str = ""
     starts_group: bool = False
+    branches: int = 0
+    is_starred: bool = False
 
 
 class Filmstrip(QListView):
     """`picked` fires when the user goes to another picture."""
 
     picked = Signal(str)
+    branch_wanted = Signal(int)  # -1 the one before, 1 the one after
     menu_requested = Signal(str, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -106,6 +125,8 @@ class Filmstrip(QListView):
         plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
         if event.text() and event.text().isprintable() and plain:
             event.ignore()  # letters and digits belong to the window, not to a search in the list
+        elif event.key() in _ASIDE:
+            self.branch_wanted.emit(_ASIDE[event.key()])
         else:
             super().keyPressEvent(event)
 
@@ -158,6 +179,10 @@ class _FilmDelegate(QStyledItemDelegate):
         if self._starts_group(index):
             painter.fillRect(QRectF(round(cell.left() + 9), top + 6, 1, THUMB_PX - 12), QColor(theme.line))
         paint_thumb(painter, rect, item.thumbnail)
+        if item.branches > 1:
+            _paint_fork(painter, rect, item.branches)
+        if item.is_starred:
+            paint_star(painter, QPointF(rect.left() + 9, rect.top() + 9))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if state & QStyle.StateFlag.State_Selected:
             painter.setPen(QPen(QColor(theme.focus), 2))
@@ -166,3 +191,34 @@ class _FilmDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(theme.muted), 1))
             painter.drawRoundedRect(rect.adjusted(-1.5, -1.5, 1.5, 1.5), 5, 5)
         painter.restore()
+
+
+def _paint_fork(painter: QPainter, rect: QRectF, branches: int) -> None:
+    """A small fork and how many ways there are, in the picture's lower right corner."""
+    theme = current_theme()
+    words = str(branches) if branches < 100 else "99+"
+    painter.setFont(caption_font())
+    wide = _MARK_PX + painter.fontMetrics().horizontalAdvance(words) + 3
+    mark = QRectF(rect.right() - wide - 1, rect.bottom() - _MARK_PX - 1, wide, _MARK_PX)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(theme.panel))
+    painter.drawRoundedRect(mark, 4, 4)
+    painter.setPen(QPen(QColor(theme.text), 1.2))
+    x, y = mark.left() + 4, mark.center().y()
+    for rise in (-3.5, 3.5):
+        painter.drawPolyline([QPointF(x, y), QPointF(x + 3, y), QPointF(x + 5.5, y + rise), QPointF(x + 8, y + rise)])
+    painter.drawText(mark.adjusted(0, 0, -4, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
+
+
+def paint_star(painter: QPainter, middle: QPointF, radius: float = 6.5) -> None:
+    """A favourite's star, edged so that it is seen on any picture."""
+    theme = current_theme()
+    turns = [math.pi * (place / 5 - 0.5) for place in range(10)]
+    reach = [radius if place % 2 == 0 else radius * 0.45 for place in range(10)]
+    points = [
+        QPointF(middle.x() + far * math.cos(turn), middle.y() + far * math.sin(turn))
+        for far, turn in zip(reach, turns, strict=True)
+    ]
+    painter.setPen(QPen(QColor(theme.canvas), 1.2))
+    painter.setBrush(QColor(theme.warn))
+    painter.drawPolygon(QPolygonF(points))

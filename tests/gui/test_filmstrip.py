@@ -69,3 +69,34 @@ def test_that_a_group_begins_with_a_line(film: Filmstrip) -> None:
 def test_that_single_keys_are_left_to_the_window(film: Filmstrip) -> None:
     assert not key(film, Qt.Key.Key_R, text="r").isAccepted()
     assert not key(film, Qt.Key.Key_3, text="3").isAccepted()
+
+
+def test_that_up_and_down_ask_for_another_branch(film: Filmstrip, qtbot: QtBot) -> None:
+    wanted: list[int] = []
+    film.branch_wanted.connect(wanted.append)
+    key(film, Qt.Key.Key_Down)
+    key(film, Qt.Key.Key_Up)
+    assert wanted == [1, -1]
+    assert film.current_key == "4"
+
+
+def test_that_forks_and_stars_are_drawn_where_they_are(film: Filmstrip) -> None:
+    items = [
+        FilmItem(str(number), draw_face(number, 64), branches=number, is_starred=number == 5) for number in range(12)
+    ]
+    film.set_items(items, "0")
+    film.verticalScrollBar().setValue(0)
+    picture = image_of(film.viewport())
+
+    def corner(row: int) -> set[str]:
+        cell = rect_of(film, row)
+        return colors_in(picture, QRectF(cell.right() - 26, cell.center().y() + 14, 20, 14))
+
+    def star(row: int) -> set[str]:
+        cell = rect_of(film, row)
+        return colors_in(picture, QRectF(cell.right() - 64, cell.center().y() - 30, 20, 20))
+
+    assert DARK.panel not in corner(1)
+    assert DARK.panel in corner(2)
+    assert DARK.warn in star(5)
+    assert DARK.warn not in star(4)

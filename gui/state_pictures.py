@@ -1,0 +1,69 @@
+"""Thumbnails of states: one name for every state, whoever shows it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
+
+from engine.messages import Pixels
+from engine.state import EditState
+from gui.thumbnails import Thumbnails
+
+PREFIX = "state:"
+KEPT_TAGS = 4000
+
+
+class StatePictures(QObject):
+    """Small pictures by state. `ready` tells when one has come."""
+
+    ready = Signal(object, QImage)  # EditState
+
+    def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+        self._tags: dict[EditState, str] = {}
+        self._states: dict[str, EditState] = {}
+        self._numbers = itertools.count()
+        self._wishes: dict[str, tuple[EditState, ...]] = {}
+        thumbnails.ready.connect(self._arrived)
+
+    def picture(self, state: EditState) -> QImage | None:
+        tag = self._tags.get(state)
+        return None if tag is None else self._thumbnails.picture(tag)
+
+    def keep(self, state: EditState, pixels: Pixels) -> None:
+        """Take a picture that is there anyway."""
+        if state.model_a is not None:
+            self._thumbnails.keep(self.tag(state), pixels)
+
+    def want(self, who: str, states: Iterable[EditState]) -> None:
+        """Have these drawn, in this order and before those that others want.
+
+        Args:
+            who: Whose wish it is; it replaces the one before.
+        """
+        self._wishes.pop(who, None)
+        self._wishes = {who: tuple(states), **self._wishes}
+        self._thumbnails.drop_wishes(PREFIX)
+        for state in itertools.chain.from_iterable(self._wishes.values()):
+            if state.model_a is not None:
+                self._thumbnails.want(self.tag(state), state)
+
+    def tag(self, state: EditState) -> str:
+        tag = self._tags.get(state)
+        if tag is None:
+            while len(self._tags) >= KEPT_TAGS:
+                oldest = next(iter(self._tags))
+                del self._states[self._tags.pop(oldest)]
+            tag = self._tags[state] = f"{PREFIX}{next(self._numbers)}"
+            self._states[tag] = state
+        return tag
+
+    @Slot(str, QImage)
+    def _arrived(self, tag: str, picture: QImage) -> None:
+        state = self._states.get(tag)
+        if state is not None:
+            self.ready.emit(state, picture)
