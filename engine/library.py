@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from engine.library_records import (
     descriptor_to_json,
 )
 from engine.look import Look
+from engine.moved_files import find_by_content
 from engine.state import ModelRef, StoredLatent
 
 MODEL_SUFFIXES = frozenset({".safetensors", ".pkl", ".pt", ".pth", ".ckpt"})
@@ -46,10 +46,12 @@ class Library:
 
     Attributes:
         file: The connection, for tables that have a module of their own (`engine.library_file`).
+        other_folders: Where moved files are looked for besides the folders of the known ones.
     """
 
     def __init__(self, path: Path) -> None:
         self.file = LibraryFile(path)
+        self.other_folders: tuple[Path, ...] = ()
         self._latents = LatentTable(self.file)
         self._look_table = LookTable(self.file)
 
@@ -152,18 +154,27 @@ class Library:
         """A file to read this model from, or None when every known one is gone.
 
         The converted file, else the user's own if its content is still the same, else a file with that content in a
-        folder where other models came from.
+        folder where other models came from, or in one of `other_folders`; that one is remembered. Looking for it
+        takes a while.
         """
         row = self.file.row("SELECT path, source, source_size FROM models WHERE sha256 = ?", sha256)
         if row is None:
             return None
-        path, source, size = as_path(row[0]), row[1], row[2]
+        path, source, size = as_path(row[0]), as_path(row[1]) if row[1] else None, row[2]
         if path.is_file() and (source or self.hash_of(path) == sha256):  # a conversion has another hash
             return path
-        for candidate in self._candidates(source, size):
-            if self.hash_of(candidate) == sha256:
-                return candidate
-        return None
+        if source is not None and self.hash_of(source) == sha256:
+            return source
+        found = find_by_content(sha256, size, self._folders(), self.hash_of) if size is not None else None
+        if found is not None:
+            with self.file.writing("keep the model's place") as connection:
+                change = "UPDATE models SET source = ? WHERE sha256 = ?"
+                connection.execute(change, (as_column(found.absolute()), sha256))
+        return found
+
+    def is_here(self, record: ModelRecord) -> bool:
+        """Whether a file of the model is where the library thinks; its content is not looked at."""
+        return record.path.is_file() or (record.source is not None and record.source.is_file())
 
     def relocate(self, sha256: str, path: Path) -> Path:
         """Tell the library where a missing model is. The model's other facts stay, when it is known.
@@ -309,19 +320,11 @@ class Library:
         with self.file.writing("bring the embedded models up to date") as connection:
             connection.execute(f"DELETE FROM models WHERE embedded AND sha256 NOT IN ({marks})", tuple(kept))
 
-    def _candidates(self, source: str | bytes | None, size: int | None) -> Iterator[Path]:
-        if source:
-            yield as_path(source)
+    def _folders(self) -> Iterator[Path]:
+        """Where a moved file may be: where models are or were, then where else one may look."""
         rows = self.file.rows("SELECT source FROM models WHERE source IS NOT NULL UNION SELECT path FROM models")
-        for folder in sorted({as_path(row[0]).parent for row in rows}):
-            try:
-                names = sorted(os.listdir(folder))
-            except OSError:
-                continue
-            for name in names:
-                path = folder / name
-                if path.suffix.lower() in MODEL_SUFFIXES and size is not None and _size_of(path) == size:
-                    yield path
+        yield from sorted({as_path(row[0]).parent for row in rows})
+        yield from self.other_folders
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

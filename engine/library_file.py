@@ -7,21 +7,24 @@ own SQL.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine.atomic import storage_error
 from engine.database import DamagedDatabaseError, database_files, in_plain_words, open_database, transaction
-from engine.errors import StorageError, printable
+from engine.errors import EngineError, StorageError, printable
 
 LIBRARY_VERSION = 3
 MAX_NAME_CHARS = 100
 MAX_THUMBNAIL_BYTES = 1 << 20
+
+log = logging.getLogger(__name__)
 
 _SINCE_3 = """
 CREATE TABLE directions (key TEXT PRIMARY KEY, name TEXT NOT NULL, model_sha256 TEXT, model_name TEXT,
@@ -57,7 +60,11 @@ _MIGRATIONS = {
 class LibraryFile:
     """One connection to the library, for any thread, beside those of other running Grafts.
 
-    A damaged file is set aside and a new one begun; `notice` then says so.
+    A damaged file is set aside and a new one begun; `notice` then says so. A file that is deleted while it is open is
+    written again, from what the connection still holds.
+
+    Attributes:
+        tell: Called, on whatever thread notices, with a sentence about the file that the user should know.
 
     Args:
         file: The SQLite file; its folder is made if need be.
@@ -69,6 +76,8 @@ class LibraryFile:
     def __init__(self, file: Path) -> None:
         self.path = file
         self.notice = ""
+        self.tell: Callable[[str], None] = lambda sentence: None
+        self._has_told_loss = False
         self._guard = threading.RLock()
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,6 +92,7 @@ class LibraryFile:
                 "Model files were not touched: drop them on the window to add them again."
             )
             self._connection = _opened(file)
+        self._identity = _identity(file)
 
     def close(self) -> None:
         with self._guard:
@@ -95,6 +105,7 @@ class LibraryFile:
             StorageError: with the reason in plain words.
         """
         with self._guard, in_plain_words("read the library"):
+            self._stay_on_disk()
             return self._connection.execute(query, values).fetchall()
 
     def row(self, query: str, *values: object) -> tuple[Any, ...] | None:
@@ -112,8 +123,46 @@ class LibraryFile:
         Raises:
             StorageError: with the reason in plain words.
         """
-        with self._guard, in_plain_words(doing), transaction(self._connection):
-            yield self._connection
+        with self._guard, in_plain_words(doing):
+            self._stay_on_disk()
+            with transaction(self._connection):
+                yield self._connection
+
+    def _stay_on_disk(self) -> None:
+        """See to it that the file on disk is the one that is open: it may have been deleted or exchanged.
+
+        A deleted file lives on, nameless, as long as it is open; all that is in it goes into a new one. When even
+        that cannot be written, the window goes on with the nameless one.
+        """
+        if self._connection.in_transaction or _identity(self.path) == self._identity:
+            return
+        try:
+            if not self.path.exists():
+                self._write_again()
+                sentence = "The library file was deleted while Graft was running. Graft has written it again."
+            else:
+                sentence = "The library file was exchanged while Graft was running. Graft goes on with the new one."
+            fresh = _opened(self.path)
+        except (EngineError, OSError, sqlite3.Error) as error:
+            if not self._has_told_loss:
+                self._has_told_loss = True
+                log.warning("the library file is gone: %s", error)
+                self.tell(
+                    "The library file is gone, and it cannot be written again. Graft goes on without it; the next "
+                    "start begins a new one."
+                )
+            return
+        self._connection.close()
+        self._connection, self._identity, self._has_told_loss = fresh, _identity(self.path), False
+        self.tell(sentence)
+
+    def _write_again(self) -> None:
+        """Copy what is open to the place of the deleted file, without what SQLite had left beside that."""
+        for left in database_files(self.path)[1:]:
+            left.unlink(missing_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path)) as target:
+            self._connection.backup(target)
 
     def thumbnail(self, query: str, key: object) -> bytes | None:
         row = self.row(query, key)
@@ -152,6 +201,15 @@ def as_column(path: Path) -> str | bytes:
 
 def as_path(column: str | bytes) -> Path:
     return Path(os.fsdecode(column))
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _opened(file: Path) -> sqlite3.Connection:
