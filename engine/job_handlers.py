@@ -29,6 +29,7 @@ from engine.families import describe
 from engine.framing import Framing
 from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
 from engine.job_table import Background, JobSteps, Step
+from engine.lineage import parents_note
 from engine.messages import (
     BlendSaved,
     CompareWeights,
@@ -58,7 +59,7 @@ from engine.network import Network
 from engine.pipeline import Pipeline
 from engine.places import user_places
 from engine.preview.exit_colour import ExitCorrection
-from engine.state import EditState, ModelRef, StoredLatent, View
+from engine.state import EditState, ModelRef, StoredLatent, View, model_refs
 
 if TYPE_CHECKING:
     from engine.directions.jobs import DirectionJobs
@@ -259,7 +260,7 @@ class JobHandlers:
         yield Step("Blending the weights", 0.1)
         blended = self._network(job.state, View.BLEND)
         model = yield Background(
-            lambda: self._save_network(blended, job.path), f"Writing {job.path.name}", may_be_left=False
+            lambda: self._save_network(blended, job), f"Writing {job.path.name}", may_be_left=False
         )
         return BlendSaved(job.path, model)
 
@@ -314,11 +315,12 @@ class JobHandlers:
         height, width = drawing.lines.shape
         return LinesDrawn(job.path, (width, height), drawing.notes)
 
-    def _save_network(self, network: Network, path: Path) -> ModelRef:
+    def _save_network(self, network: Network, job: SaveBlend) -> ModelRef:
+        path = job.path
         network.save(path)
         with open(path, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        note = {"lineage": list(network.origin.lineage)}
+        note = {"lineage": list(network.origin.lineage), **parents_note(model_refs(job.state))}
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
 
 
