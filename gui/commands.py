@@ -107,7 +107,7 @@ class Commands(QObject):
             "add_model": self.add_model, "swap": window.parts.controls.blend.swap_models,
             "save_blend": self.save_blend, "open_portrait": self.open_portrait, "export": self.export,
             "save_lines": self.save_lines,
-            "palette": self.show_palette, "keys": self.show_keys, "about": self.show_about,
+            "keys": self.show_keys, "about": self.show_about,
             "faster_previews": self.show_faster_previews,
         }
         for name, run in what.items():
@@ -312,7 +312,7 @@ class Commands(QObject):
         view = view_of_mode(self._window.parts.canvas.mode)
         dialog = ExportDialog(state, view, self._settings, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._exporter.export(state, dialog.path, dialog.chosen_view))
+        dialog.accepted.connect(lambda: self._exporter.export(state, dialog.target.path, dialog.chosen_view))
         dialog.open()
 
     # --- views ----------------------------------------------------------------------------------------------------
@@ -372,15 +372,6 @@ class Commands(QObject):
     @Slot(object)
     def _offer_restart(self, error: EngineError) -> None:
         self._messages.warn(error.user_message, error.hint, Choice("Start it again", self._bridge.restart))
-
-    @Slot()
-    def show_palette(self) -> None:
-        from gui.help_dialogs import Palette
-
-        palette = Palette(self._window.actions_, self._window)
-        palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        palette.show()
-        palette.field.setFocus()
 
     @Slot()
     def show_keys(self) -> None:

@@ -20,8 +20,9 @@ from engine.recipe import make_recipe, recipe_to_json
 from engine.state import EditState, ModelRef, SeedLatent, View, with_alpha, with_seed
 from gui.canvas import CanvasMode
 from gui.commands import file_filter
-from gui.export_dialog import ExportDialog, free_name
+from gui.export_dialog import ExportDialog
 from gui.first_look import FIRST_SEED
+from gui.widgets.target_fields import free_name
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints")
 """What the offscreen platform says of every dialog."""
@@ -186,8 +187,8 @@ def export_dialog(desk: Desk) -> ExportDialog:
 def test_that_an_export_goes_where_the_dialog_says_and_remembers_it(desk: Desk) -> None:
     desk.studio.settings.set_folder("export", desk.folder)
     dialog = export_dialog(desk)
-    dialog.name.setText("mine")
-    dialog.format.setCurrentIndex(dialog.format.findData(".webp"))
+    dialog.target.name.setText("mine")
+    dialog.target.format.setCurrentIndex(dialog.target.format.findData(".webp"))
     dialog.view.set_current(View.A.value)
     dialog.accept()
     desk.wait_until(lambda: "Exported mine.webp" in desk.message())
@@ -207,9 +208,9 @@ def test_that_only_overwriting_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(QMessageBox, "question", answer)
     dialog = export_dialog(desk)
-    assert not dialog.path.exists()
+    assert not dialog.target.path.exists()
     (desk.folder / "taken.png").write_bytes(b"old")
-    dialog.name.setText("taken.png")
+    dialog.target.name.setText("taken.png")
     dialog.accept()
     assert asked == ["taken.png is there already. Replace it?"]
     assert (desk.folder / "taken.png").read_bytes() == b"old"
@@ -220,7 +221,7 @@ def test_that_only_overwriting_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", ["", "a/b", "..", "c:\\d"])
 def test_that_a_name_that_is_none_cannot_be_exported_to(desk: Desk, name: str) -> None:
     dialog = export_dialog(desk)
-    dialog.name.setText(name)
+    dialog.target.name.setText(name)
     assert dialog.problem.text()
     assert not dialog.buttons.button(dialog.buttons.StandardButton.Save).isEnabled()
     dialog.reject()
