@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
+from engine.animate_cli import animate
 from engine.atomic import check_writable, write_atomic
 from engine.batch_cli import batch
 from engine.cli_options import (
@@ -386,6 +387,7 @@ def open_files(
     raise typer.Exit(open_window(files or []))
 
 
+app.command()(animate)
 app.command()(batch)
 app.command()(convert)
 app.command()(get)

@@ -85,7 +85,7 @@ def make_recipe(
     Raises:
         EngineError: from the store, when an array that the state or the timeline names is gone.
     """
-    arrays = {key: store.export_bytes(key) for key in sorted(latent_keys(state) | _keys_of(timeline))}
+    arrays = {key: store.export_bytes(key) for key in sorted(latent_keys(state) | timeline_keys(timeline))}
     facts = RenderFacts(device, dtype, _torch_version())
     if timeline is not None:
         from engine.animation.timeline_json import without_private_names  # most recipes have none
@@ -155,21 +155,26 @@ def recipe_from_json(text: str | bytes) -> Recipe:
         fields.choice("view", View, View.BLEND),
         fields.read("render", _render_from_json, RenderFacts()),
         fields.read("arrays", arrays_from_json, {}),
-        fields.optional("timeline", _timeline_from_json),
+        fields.optional("timeline", read_timeline),
     )
     fields.finish()
-    if missing := sorted((latent_keys(state) | _keys_of(recipe.timeline)) - set(recipe.arrays)):
+    if missing := sorted((latent_keys(state) | timeline_keys(recipe.timeline)) - set(recipe.arrays)):
         raise RecipeFormatError(f"The recipe names a latent {missing[0][:12]}… that it does not hold.")
     return recipe
 
 
-def _timeline_from_json(value: object, where: str) -> Timeline:
+def read_timeline(value: object, where: str) -> Timeline:
+    """A timeline from JSON; what reads it is imported when there is one.
+
+    Raises:
+        RecipeFormatError: names the field and the rule that it broke.
+    """
     from engine.animation.timeline_json import timeline_from_json
 
     return timeline_from_json(value, where)
 
 
-def _keys_of(timeline: Timeline | None) -> frozenset[str]:
+def timeline_keys(timeline: Timeline | None) -> frozenset[str]:
     """Every array that a timeline names."""
     if timeline is None:
         return frozenset()

@@ -24,7 +24,7 @@ from engine.export.embedded import open_plain_file
 from engine.history import MAX_ENTRIES, HistoryEntry
 from engine.history_entry import parents_of, without
 from engine.history_json import entry_from_json, entry_to_json
-from engine.recipe import ArrayStore, migrated
+from engine.recipe import ArrayStore, migrated, read_timeline, timeline_keys
 from engine.state import StoredLatent, latent_keys
 from engine.state_json import (
     Fields,
@@ -33,6 +33,9 @@ from engine.state_json import (
     parse_json,
     whole_number,
 )
+
+if TYPE_CHECKING:
+    from engine.animation.timeline import Timeline
 
 SESSION_SUFFIX = ".graft"
 VERSION_FIELD = "graft_session"
@@ -68,6 +71,7 @@ class SessionDocument:
         tip: Where redo leads to from there, in the end; None is not known.
         settings: How the window showed it: plain values by name.
         latents: Portraits on the shelf, also those that no entry shows.
+        timeline: What moves in the film that is being made; None while there is none.
     """
 
     entries: tuple[HistoryEntry, ...]
@@ -75,12 +79,13 @@ class SessionDocument:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     latents: tuple[StoredLatent, ...] = ()
     tip: int | None = None
+    timeline: Timeline | None = None
 
 
 def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> None:
     """Write a session with the arrays that its states name. An older file survives any failure.
 
-    Entries whose arrays are gone are left out, except the one that is shown.
+    Entries whose arrays are gone are left out, except the one that is shown, and so is a timeline.
 
     Raises:
         StorageError: the file could not be written.
@@ -88,11 +93,12 @@ def save_session(path: Path, document: SessionDocument, store: ArrayStore) -> No
     """
     kept, index, tip = _kept(document, store)
     latents = tuple(latent for latent in document.latents if all(map(store.has, _keys_of(latent))))
-    text = _document_to_json(SessionDocument(kept, index, document.settings, latents, tip))
+    timeline = document.timeline if all(map(store.has, timeline_keys(document.timeline))) else None
+    text = _document_to_json(SessionDocument(kept, index, document.settings, latents, tip, timeline))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(DOCUMENT_NAME), text)  # ZipInfo: 1980, not today
-        for key in sorted(_array_keys(kept, latents)):
+        for key in sorted(_array_keys(kept, latents) | timeline_keys(timeline)):
             archive.writestr(zipfile.ZipInfo(_member_name(key)), store.export_bytes(key))
     write_atomic(path, content.getbuffer())
     remove_leftovers(path.parent)
@@ -127,7 +133,7 @@ def open_session(path: Path, store: ArrayStore) -> SessionDocument:
     except OSError as error:
         raise storage_error(f"read {path.name}", error) from error
     document = _document_from_json(members.pop(DOCUMENT_NAME))
-    needed = _array_keys(document.entries, document.latents)
+    needed = _array_keys(document.entries, document.latents) | timeline_keys(document.timeline)
     for key in sorted(needed):
         content = members.get(_member_name(key))
         if content is None:
@@ -216,6 +222,10 @@ def _document_to_json(document: SessionDocument) -> str:
         "settings": dict(document.settings),
         "latents": [latent_to_json(latent) for latent in document.latents],
     }
+    if document.timeline is not None:
+        from engine.animation.timeline_json import timeline_to_json
+
+        whole["timeline"] = timeline_to_json(document.timeline)
     return json.dumps(whole, allow_nan=False, separators=(",", ":"))
 
 
@@ -228,14 +238,14 @@ def _document_from_json(text: bytes) -> SessionDocument:
     no_settings: dict[str, Setting] = {}
     settings = fields.read("settings", _settings_from_json, no_settings)
     latents = fields.items("latents", latent_from_json, MAX_LATENTS)
+    timeline = fields.optional("timeline", read_timeline)
     fields.finish()
     try:
         parents_of(entries)
     except ValueError as error:
         raise RecipeFormatError(f"The session's history is no tree: {error}.") from None
-    return SessionDocument(
-        entries, index, settings, tuple(latent for latent in latents if isinstance(latent, StoredLatent)), tip
-    )
+    stored = tuple(latent for latent in latents if isinstance(latent, StoredLatent))
+    return SessionDocument(entries, index, settings, stored, tip, timeline)
 
 
 def _settings_from_json(value: object, where: str) -> dict[str, Setting]:
