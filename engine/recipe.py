@@ -12,7 +12,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.errors import EngineError, RecipeFormatError, RecipeVersionError
 from engine.state import EditState, Latent, StoredLatent, View, latent_keys
@@ -126,7 +126,7 @@ def import_arrays(arrays: Mapping[str, bytes], store: ArrayStore, what: str) -> 
 
 def recipe_to_json(recipe: Recipe) -> str:
     """The recipe as JSON text: ASCII, one line, the same for equal recipes."""
-    document = {
+    document: dict[str, Any] = {
         VERSION_FIELD: RECIPE_VERSION,
         "view": recipe.view.value,
         "state": state_to_json(recipe.state),

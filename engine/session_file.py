@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from engine.atomic import remove_leftovers, storage_error, write_atomic
 from engine.errors import EngineError, RecipeError, RecipeFormatError
@@ -214,7 +214,7 @@ def _array_keys(entries: Sequence[HistoryEntry], latents: Sequence[StoredLatent]
 
 
 def _document_to_json(document: SessionDocument) -> str:
-    whole = {
+    whole: dict[str, Any] = {
         VERSION_FIELD: SESSION_VERSION,
         "index": document.index,
         "tip": document.tip,
