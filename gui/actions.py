@@ -8,6 +8,8 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from gui.canvas import CanvasMode
+from gui.settings import Settings
+from gui.shortcuts import Keys, chosen_keys, native, portable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ _PLANS = {
     # Help
     "palette": _Plan("Find an action…", ("Ctrl+K",)),
     "keys": _Plan("All keys", ("?",)),
+    "shortcuts": _Plan("Keyboard shortcuts…", (), "Every action and its keys, to search and to change"),
     "faster_previews": _Plan("Faster previews…", (), "Compile the drawing of previews for this processor, once"),
     "about": _Plan("About Graft"),
 }
@@ -97,7 +100,13 @@ HELD_KEYS = (
 class Actions:
     """The actions by name: ``actions["undo"]``."""
 
-    def __init__(self, window: QWidget) -> None:
+    def __init__(self, window: QWidget, settings: Settings | None = None) -> None:
+        """
+        Args:
+            settings: Where the user's own keys are.
+        """
+        usual = {name: plan.keys for name, plan in _PLANS.items()}
+        keys = usual if settings is None else chosen_keys(settings, usual)
         self._actions: dict[str, QAction] = {}
         self._found_only: tuple[QAction, ...] = ()
         for name, plan in _PLANS.items():
@@ -105,18 +114,36 @@ class Actions:
             action.setObjectName(name)
             action.setIconText(plan.text.rstrip("…"))
             action.setCheckable(plan.checkable)
-            action.setShortcuts([QKeySequence(keys) for keys in plan.keys])
-            if plan.tip or plan.keys:
-                keys = f" ({plan.keys[0]})" if plan.keys else ""
-                action.setToolTip(f"{plan.tip or plan.text.rstrip('…')}{keys}")
             action.setStatusTip("")
             window.addAction(action)
             self._actions[name] = action
+            self.set_keys(name, keys[name])
         self._exclusive(window, VIEW_ACTIONS)
         self._exclusive(window, THEME_ACTIONS)
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
+
+    def named(self) -> dict[str, QAction]:
+        """The window's own."""
+        return dict(self._actions)
+
+    def keys(self, name: str) -> Keys:
+        """What calls an action now."""
+        return tuple(portable(sequence) for sequence in self._actions[name].shortcuts())
+
+    @staticmethod
+    def usual_keys(name: str) -> Keys:
+        """The keys that an action came with."""
+        return tuple(portable(QKeySequence(keys)) for keys in _PLANS[name].keys)
+
+    def set_keys(self, name: str, keys: Keys) -> None:
+        """Have other keys call an action. Its tooltip names the first."""
+        action, plan = self._actions[name], _PLANS[name]
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        words = plan.tip or plan.text.rstrip("…")
+        if plan.tip or plan.keys:
+            action.setToolTip(f"{words} ({native(keys[:1])})" if keys else words)
 
     def all(self) -> tuple[QAction, ...]:
         """The window's own, then those that only the palette has."""
@@ -132,11 +159,21 @@ class Actions:
             group.addAction(self._actions[name])
 
 
+def follow_tooltip(action: QAction, widget: QWidget) -> None:
+    """Keep a button's tooltip that of its action, which names the key that calls it."""
+
+    def show() -> None:
+        widget.setToolTip(action.toolTip())
+
+    action.changed.connect(show)
+    show()
+
+
 def key_rows(actions: Actions) -> tuple[tuple[str, str], ...]:
     """Every key and what it does, for the list that ``?`` shows."""
     rows = []
     for action in actions.all():
-        shortcuts = [keys.toString(QKeySequence.SequenceFormat.NativeText) for keys in action.shortcuts()]
-        if shortcuts:
-            rows.append((", ".join(shortcuts), action.iconText()))
+        keys = tuple(portable(sequence) for sequence in action.shortcuts())
+        if keys:
+            rows.append((native(keys), action.iconText()))
     return (*rows, *HELD_KEYS)

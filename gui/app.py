@@ -65,6 +65,7 @@ from gui.widgets.filmstrip import Filmstrip
 if TYPE_CHECKING:
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
+    from gui.help_flow import HelpFlow
     from gui.measuring.flow import MeasureFlow
     from gui.training.flow import TrainingFlow
 
@@ -196,6 +197,8 @@ class Studio(QObject):
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self._connect_comparing(parts)
+        self.window.actions_["palette"].triggered.connect(lambda: self.help.show_palette())
+        self.window.actions_["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
 
     def _connect_comparing(self, parts: Parts) -> None:
@@ -209,6 +212,16 @@ class Studio(QObject):
         self.bridge.job_finished.connect(self._keep_photo)
         self.documents.carry(
             lambda: self.compare.settings_to_save(), lambda settings: self.compare.take_settings(settings)
+        )
+
+    @cached_property
+    def help(self) -> HelpFlow:
+        """The palette and the table of keys."""
+        from gui.help_flow import HelpFlow
+
+        return HelpFlow(
+            self.window, self.session, self.collection, self.settings, self.opener.open_paths,
+            self.commands.use_portrait, self,
         )
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The key list, the action finder and the About box."""
+"""The key list and the About box."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, Slot
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QDialog,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QTextBrowser,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QTextBrowser, QVBoxLayout, QWidget
 
 from engine.messages import EngineReady
 from gui.actions import Actions, key_rows
@@ -42,64 +32,14 @@ class KeyList(QDialog):
             for keys, text in key_rows(actions)
         )
         view.setHtml(f"<table>{rows}</table>")
+        change = QPushButton("Change keys…")
+        change.setToolTip("Every action and its keys, to search and to change")
+        change.clicked.connect(actions["shortcuts"].trigger)
+        change.clicked.connect(self.close)
         layout = QVBoxLayout(self)
         layout.addWidget(view)
+        layout.addWidget(change, 0, Qt.AlignmentFlag.AlignLeft)
         self.resize(440, 600)
-
-
-class Palette(QDialog):
-    """Type a few letters of what you want, Enter does it."""
-
-    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        self._actions = [action for action in actions.all() if action.objectName() != "palette"]
-        self.field = QLineEdit()
-        self.field.setPlaceholderText("What would you like to do?")
-        self.field.setAccessibleName("Find an action")
-        self.list = QListWidget()
-        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
-        layout.addWidget(self.field)
-        layout.addWidget(self.list)
-        self.resize(420, 320)
-        self.field.textChanged.connect(self._filter)
-        self.field.returnPressed.connect(self._run)
-        self.field.installEventFilter(self)
-        self.list.itemClicked.connect(self._run)
-        self._filter("")
-        if parent is not None:
-            self.move(parent.mapToGlobal(parent.rect().center()).x() - 210, parent.mapToGlobal(parent.pos()).y() + 90)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-            if step:
-                self.list.setCurrentRow(min(max(self.list.currentRow() + step, 0), self.list.count() - 1))
-                return True
-        return super().eventFilter(watched, event)
-
-    @Slot(str)
-    def _filter(self, text: str) -> None:
-        words = text.lower().split()
-        self.list.clear()
-        for action in self._actions:
-            name = action.iconText()
-            if not action.isEnabled() or not all(word in f"{name} {action.toolTip()}".lower() for word in words):
-                continue
-            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            item = QListWidgetItem(f"{name}    {keys}".rstrip())
-            item.setData(Qt.ItemDataRole.UserRole, action)
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
-
-    @Slot()
-    def _run(self) -> None:
-        item = self.list.currentItem()
-        self.close()
-        if item is not None:
-            action: QAction = item.data(Qt.ItemDataRole.UserRole)
-            action.trigger()
 
 
 class About(QDialog):

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.actions import THEME_ACTIONS, VIEW_ACTIONS, Actions
+from gui.actions import THEME_ACTIONS, VIEW_ACTIONS, Actions, follow_tooltip
 from gui.canvas import Canvas
 from gui.icons import icon
 from gui.panels.controls import Controls
@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
     def __init__(self, parts: Parts, settings: Settings) -> None:
         super().__init__()
         self.parts = parts
-        self.actions_ = Actions(self)
+        self.actions_ = Actions(self, settings)
         self._put_away: list[QDockWidget] = []
         self._settings = settings
         self.setAcceptDrops(True)
@@ -118,10 +118,12 @@ class MainWindow(QMainWindow):
         }
         for name, button in self.buttons.items():
             action = actions[name]
-            button.setToolTip(action.toolTip())
+            follow_tooltip(action, button)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(action.trigger)
             action.enabledChanged.connect(button.setEnabled)
+        for name, mode in VIEW_ACTIONS.items():
+            self.view.follow(mode.value, actions[name])
         self.buttons["export"].setProperty("role", "primary")
         holder = QWidget()
         grid = QGridLayout(holder)
@@ -189,7 +191,7 @@ class MainWindow(QMainWindow):
             "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
             "E&xport": ("export", "copy"),
-            "&Help": ("palette", "keys", None, "faster_previews", None, "about"),
+            "&Help": ("palette", "keys", "shortcuts", None, "faster_previews", None, "about"),
         }
         for title, names in layout.items():
             menu = self.menuBar().addMenu(title)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from gui.actions import follow_tooltip
 from gui.compare.pin_strip import PinStrip
 from gui.comparison import (
     BLINKS_PER_S,
@@ -28,7 +30,7 @@ from gui.widgets.segmented import Segment, Segmented
 STYLE_SEGMENTS = (
     Segment(CompareStyle.WIPE, "Wipe", "Both under a handle that wipes between them"),
     Segment(CompareStyle.PAIR, "Pair", "Side by side, zoomed and moved together"),
-    Segment(CompareStyle.BLINK, "Blink", "One after the other in the same place: the eye catches every change (B)"),
+    Segment(CompareStyle.BLINK, "Blink", "One after the other in the same place: the eye catches every change"),
     Segment(CompareStyle.DIFFERENCE, "Difference", "Only what differs, amplified; black is the same"),
 )
 PickSide: TypeAlias = Callable[[Comparison, Plate], Comparison]
@@ -68,7 +70,7 @@ class CompareBar(QFrame):
         self.level = IconButton("handle_level", _LEVEL_WORDS[False], size_px=16, parent=self)
         self.rate = self._numbers("Blinks a second", "How often the picture changes", BLINKS_PER_S, "{:g} a second")
         self.gain = self._numbers("Amplification", "How much the difference is amplified", GAINS, "{:g} times")
-        self.pin = IconButton("pin", "Pin this picture, to compare with it later (P)", size_px=16, parent=self)
+        self.pin = IconButton("pin", "Pin this picture, to compare with it later", size_px=16, parent=self)
         self.pins = PinStrip()
         self._lay_out()
         self._connect()
@@ -133,6 +135,11 @@ class CompareBar(QFrame):
         )
         self.gain.activated.connect(lambda: self._change(replace(self._comparison, gain=self.gain.currentData())))
         self.pin.clicked.connect(self.pin_wanted)
+
+    def follow(self, pin: QAction, blink: QAction) -> None:
+        """Name the keys that the user gave to these actions."""
+        follow_tooltip(pin, self.pin)
+        self.style_row.follow(CompareStyle.BLINK, blink)
 
     # --- showing --------------------------------------------------------------------------------------------------
 

@@ -109,6 +109,7 @@ class CompareFlow(QObject):
         bar = CompareBar()
         bar.show_comparison(self._canvas.comparison)
         bar.changed.connect(self._choose)
+        bar.follow(self._window.actions_["pin"], self._window.actions_["blink"])
         bar.pin_wanted.connect(self.pin)
         bar.pins.picked.connect(self.compare_with)
         bar.pins.opened.connect(self.go_back)
@@ -160,7 +161,7 @@ class CompareFlow(QObject):
             View.B: PlateChoice(f"B {state.model_b.name}" if state.model_b else "B"),
         }
         pinned = self._reference or (self._pins[-1] if self._pins else None)
-        pin_first = "" if pinned else "Pin a picture first (P)"
+        pin_first = "" if pinned else "Pin a picture first"
         choices[Still.PIN] = PlateChoice(pinned.name if pinned else "Pin", pin_first)
         choices[Still.PHOTO] = PlateChoice("Photo", "" if has_photo else NO_PHOTO)
         self.bar.set_choices(choices)

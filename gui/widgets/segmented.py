@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import body_font, current_theme, mix
@@ -51,6 +61,18 @@ class Segmented(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("View")
         self._tell_accessibility()
+
+    def follow(self, key: str, action: QAction) -> None:
+        """Keep the tooltip of a choice that of its action, which names the key that calls it."""
+
+        def show() -> None:
+            self._segments = tuple(
+                replace(segment, tooltip=action.toolTip()) if segment.key == key else segment
+                for segment in self._segments
+            )
+
+        action.changed.connect(show)
+        show()
 
     @property
     def current(self) -> str:

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QWidget
 from gui.actions import key_rows
 from gui.arguments import no_screen
 from gui.canvas import CanvasMode
-from gui.help_dialogs import About, KeyList, Palette, attribution_text
+from gui.help_dialogs import About, KeyList, attribution_text
+from gui.palette import Palette
 from gui.runtime import HomelessFormatter, Watch
 from gui.theme import LIGHT, apply_theme, current_theme
 from gui.widgets.hand import HandWidget
