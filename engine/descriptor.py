@@ -57,3 +57,18 @@ class NetworkDescriptor:
     def resolutions(self) -> tuple[int, ...]:
         """Block resolutions, for example ``(4, 8, 16, 32, 64)``."""
         return tuple(sorted({layer.resolution for layer in self.layers}))
+
+    @property
+    def style_channels(self) -> dict[tuple[int, bool], int]:
+        """How many channels the style of each layer has, by `StyleEdit.position` and `StyleEdit.torgb`.
+
+        A style scales what a layer reads: as many channels as the layer below has given.
+        """
+        found: dict[tuple[int, bool], int] = {}
+        below = 0
+        for layer in self.layers:
+            if layer.kind is not LayerKind.CONST:
+                found[layer.position, layer.kind is LayerKind.TORGB] = below
+            if layer.kind is not LayerKind.TORGB:
+                below = layer.channels
+        return found

@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.blending import blend_block, blend_mapping, check_blendable, scratch_for
 from engine.models import weight_bytes
 from engine.nets.noise import NoiseInput
+from engine.nets.stylegan2 import NO_OFFSETS, BlockOffsets
 from engine.network import Carry, Network
 from engine.preview.blocks import PreviewBlocks
 from engine.preview.memory import mixture_bytes
@@ -97,7 +98,15 @@ class ModelGroup:
 
     @torch.no_grad()
     def run_block(
-        self, index: int, stack: Stack, carry: Carry | None, ws: Tensor, noise: NoiseInput, *, exact: bool = False
+        self,
+        index: int,
+        stack: Stack,
+        carry: Carry | None,
+        ws: Tensor,
+        noise: NoiseInput,
+        offsets: BlockOffsets = NO_OFFSETS,
+        *,
+        exact: bool = False,
     ) -> Carry:
         """Run block `index` of the blend.
 
@@ -105,20 +114,29 @@ class ModelGroup:
             carry: What the block below returned; None for block 0.
             ws: All rows, ``[1, num_ws, w_dim]``, float32.
             noise: From `Network.noise_input`.
+            offsets: What is added to the styles, each ``[I]``, float32.
             exact: In float32 by the plain networks, for exports; otherwise in packed form, as previews need it. A
                 carry goes on only the way it came.
         """
         if self._preview is not None and not exact:
-            return self._preview.run(index, _block_shares(index, stack), carry, ws, noise)
+            return self._preview.run(index, _block_shares(index, stack), carry, ws, noise, offsets)
         network = self.block_network(index, stack)
-        return network.run_block(index, carry, ws, network.block_noise(index, noise))
+        return network.run_block(index, carry, ws, network.block_noise(index, noise), offsets)
 
     @property
     def draws_apart(self) -> bool:
         """Whether `run_torgb` can be had."""
         return self._preview is not None
 
-    def run_torgb(self, index: int, stack: Stack, x: Tensor, img: Tensor | None, ws: Tensor) -> Carry:
+    def run_torgb(
+        self,
+        index: int,
+        stack: Stack,
+        x: Tensor,
+        img: Tensor | None,
+        ws: Tensor,
+        offsets: BlockOffsets = NO_OFFSETS,
+    ) -> Carry:
         """The part of `run_block` that comes after the features, in packed form.
 
         Args:
@@ -126,7 +144,7 @@ class ModelGroup:
             img: The picture that the block below returned.
         """
         assert self._preview is not None, "only previews are drawn apart"
-        return self._preview.run_torgb(index, _block_shares(index, stack), x, img, ws)
+        return self._preview.run_torgb(index, _block_shares(index, stack), x, img, ws, offsets)
 
     def part_key(self, shares: Sequence[float]) -> WeightsKey:
         """Name of a mapping network, or of a mean latent, of which the models above A take `shares`."""

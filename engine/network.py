@@ -21,7 +21,7 @@ from engine.families.registry import Family, family_of
 from engine.framing import Framing
 from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput, NoiseModeName
-from engine.nets.stylegan2 import BlockNoise, Generator, SynthesisLayer
+from engine.nets.stylegan2 import NO_OFFSETS, BlockNoise, BlockOffsets, Generator, SynthesisLayer
 from engine.network_config import FAMILY, MappingConfig, NetworkConfig
 from engine.network_inputs import (
     check_early_exit,
@@ -242,6 +242,7 @@ class Network:
         carry: Carry | None,
         ws: Tensor,
         noise: BlockNoise = (None, None),
+        offsets: BlockOffsets = NO_OFFSETS,
         *,
         with_grad: bool = False,
     ) -> Carry:
@@ -255,11 +256,12 @@ class Network:
             carry: What block ``index - 1`` returned; None for block 0.
             ws: All rows, ``[N, num_ws, w_dim]``, float32, on the network's device; not checked.
             noise: What conv0 and conv1 add, every strength included; see `block_noise`.
+            offsets: What is added to the styles of conv0, conv1 and ToRGB: a step in StyleSpace.
         """
         x, img = (None, None) if carry is None else (carry.x, carry.img)
         synthesis = self.module.synthesis
         with torch.set_grad_enabled(with_grad):
-            return Carry(*synthesis.block(index, x, img, ws[:, synthesis.rows(index)], noise))
+            return Carry(*synthesis.block(index, x, img, ws[:, synthesis.rows(index)], noise, offsets))
 
     def block_noise(self, index: int, source: NoiseInput, batch: int = 1) -> BlockNoise:
         """What `run_block` of a block is to be given for noise arguments bundled by `noise_input`."""

@@ -13,6 +13,7 @@ from engine.latents import LatentStore, seed_to_z
 from engine.model_group import ModelGroup
 from engine.nets.mapping import truncate
 from engine.nets.noise import NoiseInput, seeded_map
+from engine.nets.stylegan2 import NO_OFFSETS, BlockOffsets
 from engine.network import Network
 from engine.resolved_edit import Reading, ResolvedEdit, ResolvedNoise
 from engine.stage_cache import Memory, StageCache
@@ -81,6 +82,39 @@ class PictureInputs:
             if layer.has_noise and seed is not None:
                 maps[layer.name] = self._between_seeds(group, layer.name, layer.resolution, seed, cache)
         return group.a.noise_input(noise.mode.value, noise.strengths, noise.seed, noise=maps)
+
+    def offsets(self, group: ModelGroup, edit: ResolvedEdit, index: int, cache: StageCache) -> BlockOffsets:
+        """What the steps in StyleSpace add to the styles of a block."""
+        if not edit.style_edits:
+            return NO_OFFSETS
+        low, high = 2 * index, 2 * index + 1
+        return (
+            self._offset(group, edit, low, False, cache),
+            self._offset(group, edit, high, False, cache),
+            self._offset(group, edit, high, True, cache),
+        )
+
+    def _offset(
+        self, group: ModelGroup, edit: ResolvedEdit, position: int, torgb: bool, cache: StageCache
+    ) -> Tensor | None:
+        """``[channels]``: the same tensor every time."""
+        steps = tuple(
+            (one.channel, one.amount) for one in edit.style_edits if (one.position, one.torgb) == (position, torgb)
+        )
+        if not steps:
+            return None
+        count = group.a.descriptor.style_channels[position, torgb]
+        key = ("style offset", count, steps)
+        found: Tensor | None = cache.get(key)
+        if found is None:
+            device = group.a.device
+            # From memory that the device reads by itself: otherwise the copy would wait for all that is under way.
+            here = torch.zeros(count, pin_memory=device.type == "cuda")
+            for channel, amount in steps:
+                here[channel] += amount
+            found = here.to(device, non_blocking=True)
+            cache.put(key, found, memory_of(found))
+        return found
 
     def _stored_maps(self, group: ModelGroup, noise_key: str, cache: StageCache) -> Mapping[str, Tensor]:
         """By layer name. The same tensors every time, so that what is made of them can be kept as well."""

@@ -28,6 +28,7 @@ from engine.state import (
     Side,
     Source,
     StoredLatent,
+    StyleEdit,
 )
 
 LatentShapes: TypeAlias = Mapping[str, tuple[int, int]]
@@ -37,7 +38,7 @@ MAX_FACTOR = 10.0
 """Largest magnitude of psi, alpha, curve points, noise strengths and mixing strengths."""
 
 MAX_STEP = 100.0
-"""Largest magnitude of a step along a direction."""
+"""Largest magnitude of a step along a direction, and of a style channel."""
 
 
 def resolve(
@@ -82,6 +83,7 @@ def resolve(
         overlays=_overlays(state, a, overlays, notes),
         space=state.blend.space if partner is not None else BlendSpace.WEIGHTS,
         directions=_directions(state.directions, a, known, notes),
+        style_edits=_style_edits(state.style_edits, a, notes),
         warnings=tuple(notes.sentences),
     )
 
@@ -305,6 +307,27 @@ def _misfit_of_direction(use: DirectionUse, a: NetworkDescriptor, shapes: Latent
     if shape[1] != a.w_dim:
         return f"The direction “{name:.60}” has {shape[1]} values; this model reads {a.w_dim}. It is left out."
     return None
+
+
+def _style_edits(edits: tuple[StyleEdit, ...], a: NetworkDescriptor, notes: _Notes) -> tuple[StyleEdit, ...]:
+    known = a.style_channels if edits else {}
+    amounts: dict[tuple[int, bool, int], float] = {}
+    for edit in edits:
+        layer = f"{'ToRGB' if edit.torgb else 'convolution'} at position {edit.position}"
+        channels = known.get((edit.position, edit.torgb))
+        if channels is None:
+            notes.say(f"This model has no {layer}; the style channels there are left out.")
+        elif not 0 <= edit.channel < channels:
+            notes.say(f"The {layer} has style channels 0 to {channels - 1}; channel {edit.channel} is left out.")
+        else:
+            amount = notes.number("step of a style channel", edit.amount, 0.0, MAX_STEP)
+            place = (edit.position, edit.torgb, edit.channel)
+            amounts[place] = amounts.get(place, 0.0) + amount
+    return tuple(
+        StyleEdit(position, channel, amount, torgb)
+        for (position, torgb, channel), amount in sorted(amounts.items())
+        if amount != 0.0
+    )
 
 
 def _noise(noise: Noise, latent: Latent, a: NetworkDescriptor, notes: _Notes) -> ResolvedNoise:

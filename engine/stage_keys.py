@@ -1,10 +1,10 @@
 """The names under which the blocks of a picture are kept: exactly what decides each of them, and nothing more.
 
-The key of a block's features is made of its convolutions' weights, their rows of ``ws``, its noise, and the key of
-the features below; that of its picture, also of ToRGB's weights and row, and of the picture below. A change at 64 px
-leaves everything below 64 px where it is, and finds it again; and as ToRGB reads the row that the next block begins
-with, a change of that row leaves the features. What is left out by mistake shows stale pictures; what is put in
-needlessly computes the same picture twice.
+The key of a block's features is made of its convolutions' weights, their rows of ``ws``, its noise, steps of its
+styles, and the key of the features below; that of its picture, also of ToRGB's weights, row and steps, and of the
+picture below. A change at 64 px leaves everything below 64 px where it is, and finds it again; and as ToRGB reads
+the row that the next block begins with, a change of that row leaves the features. What is left out by mistake shows
+stale pictures; what is put in needlessly computes the same picture twice.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def block_keys(group: ModelGroup, edit: ResolvedEdit) -> BlockKeys:
         synthesis = group.a.module.synthesis
         own, convs = rows[synthesis.rows(index)], synthesis.block_at(index).num_convs
         conv_weights, torgb_weights = group.block_key(index, stack)
-        x = ("features", index, conv_weights, own[:convs], _noise_key(index, edit.noise, noisy), x)
-        img = ("block", x, torgb_weights, own[convs:], img)
+        conv_steps, torgb_steps = _style_keys(index, edit)
+        x = ("features", index, conv_weights, own[:convs], _noise_key(index, edit.noise, noisy), conv_steps, x)
+        img = ("block", x, torgb_weights, own[convs:], torgb_steps, img)
         features.append(x)
         pictures.append(img)
     return BlockKeys(tuple(features), tuple(pictures))
@@ -78,6 +79,12 @@ def _latent_key(group: ModelGroup, edit: ResolvedEdit, latent: Latent, row: int)
 def psi_acts_on(latent: Latent, edit: ResolvedEdit) -> bool:
     """Truncation is for the main latent and for seeds; a portrait that is mixed in stays as it was found."""
     return edit.truncation_psi != 1.0 and (isinstance(latent, SeedLatent) or latent == edit.latent)
+
+
+def _style_keys(index: int, edit: ResolvedEdit) -> tuple[Hashable, Hashable]:
+    """The steps in StyleSpace of a block's convolutions, and those of its ToRGB layer."""
+    own = [one for one in edit.style_edits if one.position // 2 == index]
+    return tuple(one for one in own if not one.torgb), tuple(one for one in own if one.torgb)
 
 
 def _noise_key(index: int, noise: ResolvedNoise, noisy: frozenset[int]) -> Hashable:

@@ -121,12 +121,14 @@ class Synthesis:
 
     def _run(self, index: int, ws: Tensor) -> Carry:
         stack = self._stack
+        offsets = self._pipeline.inputs.offsets(self._group, self.edit, index, self._cache)
         if (x := self._features(index)) is not None:
-            return self._group.run_torgb(index, stack, x, None if self._carry is None else self._carry.img, ws)
+            img = None if self._carry is None else self._carry.img
+            return self._group.run_torgb(index, stack, x, img, ws, offsets)
         if self._noise is None:
             self._noise = self._pipeline.inputs.noise(self._group, self.edit.noise, self._cache)
         started = time.perf_counter()
-        carry = self._group.run_block(index, stack, self._carry, ws, self._noise, exact=self._exact)
+        carry = self._group.run_block(index, stack, self._carry, ws, self._noise, offsets, exact=self._exact)
         if not self._exact:
             self._measure(index, started)
         return carry

@@ -36,6 +36,12 @@ _RESIDUAL_GAIN = 0.5**0.5
 BlockNoise: TypeAlias = tuple[Tensor | None, Tensor | None]
 """What conv0 and conv1 of one block add, all strengths included: each fits ``[N, 1, r, r]``; None for nothing."""
 
+BlockOffsets: TypeAlias = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""What is added to the styles of conv0, conv1 and ToRGB of one block, one number per input channel: each ``[I]`` or
+``[N, I]``; None for nothing."""
+
+NO_OFFSETS: BlockOffsets = (None, None, None)
+
 
 def _register_filter(module: nn.Module, taps: Tensor | None) -> None:
     """Separable filters are configuration; a 2-D one is data and belongs into the state dict."""
@@ -97,7 +103,9 @@ class SynthesisLayer(nn.Module):
         drawn = source.for_layer(self.name, self.noise_const, batch)
         return None if drawn is None else drawn * self.noise_strength
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None, gain: float = 1.0) -> Tensor:
+    def forward(
+        self, x: Tensor, w: Tensor, noise: Tensor | None, gain: float = 1.0, offset: Tensor | None = None
+    ) -> Tensor:
         """One layer.
 
         Args:
@@ -105,12 +113,15 @@ class SynthesisLayer(nn.Module):
             w: ``[N, w_dim]``.
             noise: Added as it is: broadcastable to ``[N, 1, r, r]``; None for nothing.
             gain: Scales activation and clamp alike.
+            offset: Added to the styles, before anything else is made of them.
 
         Returns:
             A fresh tensor, ``[N, O, r, r]``.
         """
         upsample = self.resample_filter if self.upsamples else None
         styles: Tensor = self.affine(w)
+        if offset is not None:
+            styles = styles + offset
         y = modulated_conv2d(x, self.weight, styles, energy=self._weight_energy(), upsample=upsample)
         if noise is not None:
             noise = noise.to(y.dtype)  # under autocast y may be half precision; it is to stay so
@@ -156,10 +167,12 @@ class ToRGBLayer(nn.Module):
         self.weight = nn.Parameter(torch.empty(img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.empty(img_channels))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """``x`` [N, I, r, r] and ``w`` [N, w_dim] to [N, img_channels, r, r]."""
-        styles = self.affine(w) * self.weight_gain
-        y = modulated_pointwise(x, self.weight, styles)
+    def forward(self, x: Tensor, w: Tensor, offset: Tensor | None = None) -> Tensor:
+        """``x`` [N, I, r, r] and ``w`` [N, w_dim] to [N, img_channels, r, r]; `offset` is added to the styles."""
+        styles = self.affine(w)
+        if offset is not None:
+            styles = styles + offset
+        y = modulated_pointwise(x, self.weight, styles * self.weight_gain)
         return bias_act(y, self.bias, "linear", clamp=self.conv_clamp)
 
 
@@ -230,25 +243,30 @@ class SynthesisBlock(nn.Module):
         return first, self.conv1.noise(source, batch)
 
     def forward(
-        self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: BlockNoise
+        self,
+        x: Tensor | None,
+        img: Tensor | None,
+        ws: Tensor,
+        noise: BlockNoise,
+        offsets: BlockOffsets = NO_OFFSETS,
     ) -> tuple[Tensor, Tensor | None]:
         """See `SynthesisNetwork.block`."""
-        x = self._features(x, ws, noise)
+        x = self._features(x, ws, noise, offsets)
         if self.torgb is not None:
-            rgb: Tensor = self.torgb(x, ws[:, self.num_convs])
+            rgb: Tensor = self.torgb(x, ws[:, self.num_convs], offsets[2])
             img = rgb if img is None else upsample2x(img, self.resample_filter) + rgb
         return x, img
 
-    def _features(self, x: Tensor | None, ws: Tensor, noise: BlockNoise) -> Tensor:
+    def _features(self, x: Tensor | None, ws: Tensor, noise: BlockNoise, offsets: BlockOffsets) -> Tensor:
         first, second = noise
         if self.conv0 is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1)
-            return self.conv1.forward(x, ws[:, 0], second)
+            return self.conv1.forward(x, ws[:, 0], second, offset=offsets[1])
         assert x is not None, "only the lowest block starts from nothing"
-        inner = self.conv0.forward(x, ws[:, 0], first)
+        inner = self.conv0.forward(x, ws[:, 0], first, offset=offsets[0])
         if self.skip is None:
-            return self.conv1.forward(inner, ws[:, 1], second)
-        return self.skip.forward(x) + self.conv1.forward(inner, ws[:, 1], second, gain=_RESIDUAL_GAIN)
+            return self.conv1.forward(inner, ws[:, 1], second, offset=offsets[1])
+        return self.skip.forward(x) + self.conv1.forward(inner, ws[:, 1], second, _RESIDUAL_GAIN, offsets[1])
 
 
 class SynthesisNetwork(nn.Module):
@@ -274,7 +292,13 @@ class SynthesisNetwork(nn.Module):
         return slice(first, first + block.num_convs + (block.torgb is not None))
 
     def block(
-        self, index: int, x: Tensor | None, img: Tensor | None, ws_rows: Tensor, noise: BlockNoise = (None, None)
+        self,
+        index: int,
+        x: Tensor | None,
+        img: Tensor | None,
+        ws_rows: Tensor,
+        noise: BlockNoise = (None, None),
+        offsets: BlockOffsets = NO_OFFSETS,
     ) -> tuple[Tensor, Tensor | None]:
         """Run one block: a pure function of its arguments and of this block's weights.
 
@@ -285,11 +309,12 @@ class SynthesisNetwork(nn.Module):
                 whose image appears in the last block only. Not modified.
             ws_rows: ``ws[:, rows(index)]``, ``[N, 2 or 3, w_dim]`` (1 or 2 rows in block 0).
             noise: What conv0 and conv1 add, all strengths included; ``block_at(index).noise`` draws it.
+            offsets: What is added to the styles.
 
         Returns:
             Features ``[N, C', r, r]`` and image ``[N, img_channels, r, r]`` or None: fresh tensors.
         """
-        return self.block_at(index).forward(x, img, ws_rows, noise)
+        return self.block_at(index).forward(x, img, ws_rows, noise, offsets)
 
     def forward(
         self, ws: Tensor, noise: NoiseInput | None = None, max_resolution: int | None = None

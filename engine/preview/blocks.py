@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.nets.noise import NoiseInput
+from engine.nets.stylegan2 import NO_OFFSETS, BlockOffsets
 from engine.network import Carry
 from engine.preview.arithmetic import Arithmetic
 from engine.preview.graphs import Capture, GraphedCalls, Tensors, capture_on
@@ -39,7 +40,15 @@ class PreviewBlocks:
         return 0 if self._graphs is None else self._graphs.held_bytes
 
     @torch.no_grad()
-    def run(self, index: int, shares: BlockShares, carry: Carry | None, ws: Tensor, noise: NoiseInput) -> Carry:
+    def run(
+        self,
+        index: int,
+        shares: BlockShares,
+        carry: Carry | None,
+        ws: Tensor,
+        noise: NoiseInput,
+        offsets: BlockOffsets = NO_OFFSETS,
+    ) -> Carry:
         """Run one block.
 
         Args:
@@ -47,6 +56,7 @@ class PreviewBlocks:
             carry: What block ``index - 1`` returned; None for block 0. Not modified.
             ws: All rows, ``[1, num_ws, w_dim]``, float32.
             noise: As for `Network.block_noise`.
+            offsets: As for `Network.run_block`, each ``[I]``, float32.
 
         Returns:
             Features in the block's own dtype and layout, the picture in float32: fresh tensors.
@@ -57,19 +67,28 @@ class PreviewBlocks:
         rows = ws[0, 2 * index - 1 if index else 0 : 2 * index + 2]
         noise0 = None if shares.conv0 is None else _noise(block.conv0, noise, shares.conv0.noise)
         noise1 = _noise(block.conv1, noise, shares.conv1.noise)
-        inputs = (x, img, rows, *_tensors(noise0), *_tensors(noise1))
+        inputs = (x, img, rows, *_tensors(noise0), *_tensors(noise1), *offsets)
         draw = partial(_draw, weights, self.arithmetic)
         drawn = draw(*inputs) if self._graphs is None else self._graphs.run(tuple(_fixed(weights)), draw, inputs)
         assert drawn[0] is not None, "every block makes features"
         return Carry(drawn[0], drawn[1])
 
     @torch.no_grad()
-    def run_torgb(self, index: int, shares: BlockShares, x: Tensor, img: Tensor | None, ws: Tensor) -> Carry:
+    def run_torgb(
+        self,
+        index: int,
+        shares: BlockShares,
+        x: Tensor,
+        img: Tensor | None,
+        ws: Tensor,
+        offsets: BlockOffsets = NO_OFFSETS,
+    ) -> Carry:
         """What `run` makes of features `x` that it has returned before, and of a picture so far that is another."""
         torgb = self._block(index).torgb
         if torgb is None:
             return Carry(x, img)
-        return Carry(x, with_rgb(img, x, torgb.weights(shares), ws[0, 2 * index + 1], self.arithmetic.kernels))
+        row, kernels = ws[0, 2 * index + 1], self.arithmetic.kernels
+        return Carry(x, with_rgb(img, x, torgb.weights(shares), row, kernels, offsets[2]))
 
     def _block(self, index: int) -> MixedBlock:
         if index not in self._blocks:
@@ -112,6 +131,9 @@ def _draw(
     strength0: Tensor | None,
     columns1: Tensor | None,
     strength1: Tensor | None,
+    offset0: Tensor | None,
+    offset1: Tensor | None,
+    offset_rgb: Tensor | None,
 ) -> Tensors:
     """Features and picture of a block; everything that the device does for one.
 
@@ -123,12 +145,12 @@ def _draw(
     row = 0
     if weights.conv0 is not None:
         noise = _columns(columns0, strength0)
-        x = modulated_conv(x, weights.conv0, rows[0], noise, arithmetic)
+        x = modulated_conv(x, weights.conv0, rows[0], noise, arithmetic, offset0)
         row = 1
     noise = _columns(columns1, strength1)
-    x = modulated_conv(x, weights.conv1, rows[row], noise, arithmetic)
+    x = modulated_conv(x, weights.conv1, rows[row], noise, arithmetic, offset1)
     if weights.torgb is not None:
-        img = with_rgb(img, x, weights.torgb, rows[row + 1], arithmetic.kernels)
+        img = with_rgb(img, x, weights.torgb, rows[row + 1], arithmetic.kernels, offset_rgb)
     return x, img
 
 

@@ -55,6 +55,7 @@ class ToRGBWeights:
     weight: Tensor
     bias: Tensor
     clamp: float | None
+    style_gain: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +71,19 @@ class LayerNoise:
     strength: Tensor
 
 
-def styles_of(affine: PackedAffine, w: Tensor) -> Tensor:
-    """``[w_dim]`` to ``[I]``, float32."""
-    return torch.addmv(affine.bias, affine.weight, w)
+def styles_of(affine: PackedAffine, w: Tensor, offset: Tensor | None = None, gain: float = 1.0) -> Tensor:
+    """``[w_dim]`` to ``[I]``, float32, with `gain` times the offset."""
+    styles = torch.addmv(affine.bias, affine.weight, w)
+    return styles if offset is None else styles.add_(offset, alpha=gain)
 
 
 def modulated_conv(
-    x: Tensor, weights: ConvWeights, w: Tensor, noise: LayerNoise | None, arithmetic: Arithmetic
+    x: Tensor,
+    weights: ConvWeights,
+    w: Tensor,
+    noise: LayerNoise | None,
+    arithmetic: Arithmetic,
+    offset: Tensor | None = None,
 ) -> Tensor:
     """One synthesis layer.
 
@@ -84,11 +91,12 @@ def modulated_conv(
         x: ``[1, I, h, h]``. Not modified.
         w: ``[w_dim]``, float32.
         noise: None for no noise.
+        offset: Added to the styles, ``[I]``, float32.
 
     Returns:
         A fresh tensor ``[1, O, r, r]``, of the dtype and memory layout of `x`.
     """
-    styles = styles_of(weights.affine, w)
+    styles = styles_of(weights.affine, w, offset)
     scale = (torch.mv(weights.energy, styles.square()) + _DEMODULATION_FLOOR).rsqrt_() * weights.gain
     if (kernels := arithmetic.kernels) is not None:
         layer = kernels.up_conv3x3 if weights.upsamples else kernels.conv3x3
@@ -148,7 +156,12 @@ def _add_noise_and_bias(y: Tensor, noise: LayerNoise, bias: Tensor) -> None:
 
 
 def with_rgb(
-    img: Tensor | None, x: Tensor, weights: ToRGBWeights, w: Tensor, kernels: Kernels | None = None
+    img: Tensor | None,
+    x: Tensor,
+    weights: ToRGBWeights,
+    w: Tensor,
+    kernels: Kernels | None = None,
+    offset: Tensor | None = None,
 ) -> Tensor:
     """The picture so far, doubled, and what a block's features add to it.
 
@@ -156,12 +169,13 @@ def with_rgb(
         img: ``[1, img_channels, r/2, r/2]``, float32; None when there is none yet. Not modified.
         x: ``[1, C, r, r]``.
         w: ``[w_dim]``, float32.
+        offset: Added to the styles, ``[C]``, float32.
 
     Returns:
         A fresh ``[1, img_channels, r, r]``, float32.
     """
     channels, height, width = x.shape[1:]
-    factors = weights.weight * styles_of(weights.affine, w)
+    factors = weights.weight * styles_of(weights.affine, w, offset, weights.style_gain)
     if kernels is not None and len(factors) == 3:
         return kernels.add_rgb(x, factors, weights.bias, weights.clamp, img)
     is_channels_last = x.is_contiguous(memory_format=torch.channels_last)

@@ -218,6 +218,7 @@ class MixedToRGB:
             self._weight.get(shares.torgb),
             self._bias.get(shares.torgb),
             self._layers[greatest(shares.conv1.weight)].clamp,
+            self._layers[0].style_gain,
         )
 
 

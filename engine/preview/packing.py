@@ -75,12 +75,17 @@ class PackedConv:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedToRGB:
-    """``weight`` [img_channels, C] and ``bias`` [img_channels], float32."""
+    """``weight`` [img_channels, C] and ``bias`` [img_channels], float32.
+
+    Attributes:
+        affine: To the styles times `style_gain`.
+    """
 
     affine: PackedAffine
     weight: Tensor
     bias: Tensor
     clamp: float | None
+    style_gain: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +192,7 @@ def scales_features(weight: Tensor, resolution: int, upsamples: bool, arithmetic
 def _pack_torgb(layer: ToRGBLayer) -> PackedToRGB:
     affine = _pack_affine(layer.affine)
     scaled = PackedAffine(affine.weight * layer.weight_gain, affine.bias * layer.weight_gain)
-    return PackedToRGB(scaled, layer.weight.detach()[:, :, 0, 0], layer.bias.detach(), layer.conv_clamp)
+    return PackedToRGB(scaled, layer.weight.detach()[:, :, 0, 0], layer.bias.detach(), layer.conv_clamp, layer.weight_gain)
 
 
 def _pack_affine(affine: FullyConnected) -> PackedAffine:

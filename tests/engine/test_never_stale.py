@@ -28,23 +28,30 @@ from engine.preview.exit_colour import ExitCorrection
 from engine.stage_cache import StageCache
 from engine.state import (
     Blend,
+    BlendSpace,
+    DirectionUse,
     EditState,
     Latent,
     MixSource,
     ModelRef,
     Noise,
     NoiseMode,
+    Overlay,
     SeedLatent,
     Side,
     Source,
     StoredLatent,
+    StyleEdit,
     View,
     swapped,
     with_alpha,
     with_blend,
     with_curve,
+    with_direction,
     with_noise,
+    with_overlay,
     with_seed,
+    with_style_edit,
     with_swap_resolution,
     with_truncation,
 )
@@ -70,17 +77,26 @@ def _small_pictures() -> Iterator[None]:
 
 
 class Studio:
-    """Small models that fit each other, portraits with and without noise, and a pipeline that remembers nothing."""
+    """Small models that fit each other, portraits with and without noise, directions, and a pipeline that remembers
+    nothing.
+
+    Attributes:
+        thirds: A further model for every pair.
+        directions: Of one row, and of all.
+    """
 
     def __init__(
         self,
         shelf: Shelf,
-        pairs: dict[str, tuple[ModelRef, ModelRef]],
+        trios: dict[str, tuple[ModelRef, ...]],
         portraits: tuple[StoredLatent, ...],
+        directions: tuple[str, ...],
         store: LatentStore,
     ) -> None:
-        self.pairs = pairs
+        self.pairs = {name: (a, b) for name, (a, b, _) in trios.items()}
+        self.thirds = {name: third for name, (_, _, third) in trios.items()}
         self.portraits = portraits
+        self.directions = directions
         self._shelf = shelf
         self._store = store
         self._pool = ModelPool(shelf, "cpu", 64 * MIB)
@@ -115,13 +131,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
         StoredLatent(store.put_ws(draw.randn(6, 10)), "Ada", store.put_noise(maps)),
         StoredLatent(store.put_ws(draw.randn(4, 10)), "Bob"),
     )
-    pairs = {}
+    trios = {}
     for name, architecture in (("skip", "skip"), ("resnet", "resnet")):
-        pairs[name] = tuple(
+        trios[name] = tuple(
             shelf.put(f"{name} {side}", seed=seed, channels=(6, 6, 4), architecture=architecture, conv_clamp=clamp)
-            for side, seed, clamp in (("a", 1, None), ("b", 2, 1.0))
+            for side, seed, clamp in (("a", 1, None), ("b", 2, 1.0), ("c", 3, 2.0))
         )
-    return Studio(shelf, pairs, portraits, store)
+    directions = tuple(store.put_ws(draw.randn(rows, 10)) for rows in (1, 6))
+    return Studio(shelf, trios, portraits, directions, store)
 
 
 # --- whatever was edited before -----------------------------------------------------------------------------------
@@ -133,6 +150,11 @@ SEEDS = st.builds(SeedLatent, st.integers(0, 2), st.sampled_from([0.0, 0.5]))
 SOURCES = st.sampled_from(list(Source))
 LAYERS = st.lists(NUMBERS, min_size=6, max_size=6).map(tuple)
 PORTRAIT = st.integers(0, 1)  # which of the studio's
+OVERLAYS = st.lists(st.tuples(st.sampled_from([0, 2]), SHARES, st.none() | LAYERS), max_size=2)  # model B, or a third
+STEPS_ALONG = st.sampled_from([0.0, -0.4, 0.3, 0.4])
+RANGES = st.sampled_from([None, (0, 2), (3, 6), (4, 6)])
+AMOUNTS = st.sampled_from([0.0, 0.5, 1.0])
+STYLE_EDITS = st.builds(StyleEdit, st.integers(0, 5), st.integers(0, 3), AMOUNTS, st.booleans())
 
 EDITS: dict[str, st.SearchStrategy] = {
     "latent": SEEDS | PORTRAIT,
@@ -155,6 +177,13 @@ EDITS: dict[str, st.SearchStrategy] = {
     "strength": NUMBERS,
     "seed": st.integers(0, 1),
     "layer_strengths": LAYERS,
+    "layer_seeds": st.lists(st.sampled_from([None, None, 0.0, 0.5, 1.0]), min_size=6, max_size=6).map(tuple),
+    "space": st.sampled_from(list(BlendSpace)),
+    "overlays": OVERLAYS,
+    "overlay alpha": SHARES,
+    "directions": st.lists(st.tuples(st.integers(0, 1), STEPS_ALONG, RANGES), max_size=2),
+    "direction amount": STEPS_ALONG,
+    "style_edits": st.lists(STYLE_EDITS, max_size=2).map(tuple),
     "swap": st.just(None),
 }
 BLEND_FIELDS, NOISE_FIELDS = set(Blend.__slots__), set(Noise.__slots__)
@@ -180,6 +209,17 @@ def edited(studio: Studio, state: EditState, name: str, value: object) -> EditSt
         return replace(state, mix=tuple(MixSource(latent(of), strengths) for of, strengths in value))  # type: ignore[attr-defined]
     if name == "mix strengths":
         return replace(state, mix=tuple(replace(source, strengths=value) for source in state.mix))
+    if name == "overlays":
+        refs = (state.model_b, None, studio.thirds["skip" if state.model_a in studio.pairs["skip"] else "resnet"])
+        overlays = (Overlay(refs[of], alpha, curve) for of, alpha, curve in value)  # type: ignore
+        return replace(state, overlays=tuple(overlays))
+    if name == "overlay alpha":
+        return replace(state, overlays=tuple(replace(one, alpha=value) for one in state.overlays))
+    if name == "directions":
+        uses = (DirectionUse(studio.directions[of], amount, rows) for of, amount, rows in value)  # type: ignore
+        return replace(state, directions=tuple(uses))
+    if name == "direction amount":
+        return replace(state, directions=tuple(replace(use, amount=value) for use in state.directions))
     if name in NOISE_FIELDS:
         return with_noise(state, **{name: value})
     return with_blend(state, **{name: value}) if name in BLEND_FIELDS else replace(state, **{name: value})
@@ -306,7 +346,40 @@ TURNS: dict[str, tuple[int, Turn]] = {
     "mapping of B": (0, lambda state: with_blend(state, mapping=Source.B)),
     "mean latent of B": (0, lambda state: with_blend(state, w_avg=Source.B)),
     "seed": (0, lambda state: with_seed(state, 4)),
+    "seed of the noise at 8 px": (1, lambda state: with_noise(state, layer_seeds=(None, None, 5.0))),
+    "seed of the noise at 16 px": (2, lambda state: with_noise(state, layer_seeds=(None,) * 4 + (0.5, 0.5))),
+    "seed of the constant, which has no noise": (3, lambda state: with_noise(state, layer_seeds=(5.0,))),
+    "blend of latents": (1, lambda state: with_blend(state, space=BlendSpace.LATENTS)),
+    "blend of latents of nothing": (1, lambda state: with_blend(state, space=BlendSpace.LATENTS, alpha=0.0)),
+    "style at 4 px": (0, lambda state: with_style_edit(state, StyleEdit(1, 0, 0.5))),
+    "style at 16 px": (2, lambda state: with_style_edit(state, StyleEdit(4, 0, 0.5))),
+    "style of the colour at 8 px": (1, lambda state: with_style_edit(state, StyleEdit(3, 0, 0.5, torgb=True))),
+    "style of the colour at 16 px": (2, lambda state: with_style_edit(state, StyleEdit(5, 0, 0.5, torgb=True))),
+    "style that there is none of": (3, lambda state: with_style_edit(state, StyleEdit(5, 99, 0.5))),
 }
+
+STUDIO_TURNS: dict[str, tuple[int, Callable[[Studio, EditState], EditState]]] = {
+    "direction": (0, lambda studio, state: along(studio, state, 0.5)),
+    "direction from row 3": (1, lambda studio, state: along(studio, state, 0.5, (3, 6))),
+    "direction from row 4": (2, lambda studio, state: along(studio, state, 0.5, (4, 99))),
+    "direction of no step": (3, lambda studio, state: along(studio, state, 0.0)),
+    "direction on no row": (3, lambda studio, state: along(studio, state, 0.5, (6, 9))),
+    "overlay": (0, lambda studio, state: covered(studio, state, 0.5)),
+    "overlay of nothing": (3, lambda studio, state: covered(studio, state, 0.0)),
+    "overlay at 16 px": (2, lambda studio, state: covered(studio, state, 0.5, (0.0, 0.0, 0.0, 0.0, 1.0, 1.0))),
+    "colour of A under an overlay": (
+        1,
+        lambda studio, state: covered(studio, with_blend(state, torgb=Source.A), 0.5, (0.0,) * 4 + (1.0, 1.0)),
+    ),
+}
+
+
+def along(studio: Studio, state: EditState, amount: float, rows: tuple[int, int] | None = None) -> EditState:
+    return with_direction(state, 0, DirectionUse(studio.directions[1], amount, rows))
+
+
+def covered(studio: Studio, state: EditState, alpha: float, curve: tuple[float, ...] | None = None) -> EditState:
+    return with_overlay(state, 0, Overlay(studio.thirds["skip"], alpha, curve))
 
 
 def mixed(state: EditState, row: int, strength: float) -> EditState:
@@ -346,17 +419,31 @@ FROM_ELSEWHERE: dict[str, tuple[int, Turn, Turn]] = {
         lambda state: with_truncation(state, 1.0),
         lambda state: with_blend(state, w_avg=Source.B),
     ),
+    "alpha of latents": (
+        1,
+        lambda state: with_blend(state, space=BlendSpace.LATENTS, alpha=0.5, curve=(0.0,) * 3 + (1.0, 0.0, 0.0)),
+        lambda state: with_alpha(state, 0.6),
+    ),
+    "truncation of latents of B": (
+        0,
+        lambda state: with_blend(state, space=BlendSpace.LATENTS, curve=(1.0,) * 6),
+        lambda state: with_truncation(state, 0.4),
+    ),
     "alpha between": (1, lambda state: with_alpha(state, 0.3), lambda state: with_alpha(state, 0.4)),
 }
 
 
-@pytest.mark.parametrize("name", [*TURNS, *FROM_ELSEWHERE])
+@pytest.mark.parametrize("name", [*TURNS, *FROM_ELSEWHERE, *STUDIO_TURNS])
 def test_that_turning_a_control_draws_from_the_first_block_that_it_changes(
     studio: Studio, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = EditState(*studio.pairs["skip"], SeedLatent(3), blend=Blend(4))
     if name in TURNS:
         first, turn = TURNS[name]
+    elif name in STUDIO_TURNS:
+        first, studio_turn = STUDIO_TURNS[name]
+        expect(studio, before, studio_turn(studio, before), first, monkeypatch)
+        return
     else:
         first, start, turn = FROM_ELSEWHERE[name]
         before = start(before)
