@@ -6,7 +6,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.state import EditState, SeedLatent, with_blend, with_seed
+from engine.state import EditState, MixSource, Noise, NoiseMode, SeedLatent, with_blend, with_noise, with_seed
+from gui.further_models import lock_name, with_overlay_alpha
+
+LAYER_LOCK = "noise.layer."
 
 SEEDS = 100_000
 """Rolled seeds stay short enough to be read aloud; any up to 2**32 can be typed."""
@@ -28,6 +31,47 @@ def roll_number(chance: random.Random = _chance) -> int:
     return chance.randrange(SEEDS)
 
 
+def locked_layers(locks: frozenset[str]) -> frozenset[int]:
+    """Positions whose noise is locked, by the names "noise.layer.0", "noise.layer.1" ..."""
+    places = (name.removeprefix(LAYER_LOCK) for name in locks if name.startswith(LAYER_LOCK))
+    return frozenset(int(place) for place in places if place.isdecimal())
+
+
+def with_noise_seed(state: EditState, seed: int, locks: frozenset[str]) -> EditState:
+    """Another noise seed. Locked layers keep their maps: they get the old seed as their own."""
+    noise = state.noise
+    if seed == noise.seed:
+        return state
+    return with_noise(state, seed=seed, layer_seeds=_held(noise, locked_layers(locks)))
+
+
+def _held(noise: Noise, locked: frozenset[int]) -> tuple[float | None, ...]:
+    """The seeds per layer, with the present one for locked layers that have none of their own."""
+    if noise.mode is not NoiseMode.RANDOM or not locked:
+        return noise.layer_seeds
+    seeds = list(noise.layer_seeds) + [None] * (max(locked) + 1 - len(noise.layer_seeds))
+    for position in locked:
+        seeds[position] = float(noise.seed) if seeds[position] is None else seeds[position]
+    return tuple(seeds)
+
+
+def new_noise(state: EditState, locks: frozenset[str], chance: random.Random = _chance) -> EditState:
+    """Another noise seed, and others for the layers that have one of their own, except for what is locked."""
+    if "noise.seed" not in locks:
+        state = with_noise_seed(state, roll_number(chance), locks)
+    kept = locked_layers(locks)
+    seeds = tuple(
+        float(roll_number(chance)) if seed is not None and position not in kept else seed
+        for position, seed in enumerate(state.noise.layer_seeds)
+    )
+    return with_noise(state, layer_seeds=seeds)
+
+
+def _other_seed(source: MixSource, chance: random.Random) -> MixSource:
+    is_seed = isinstance(source.latent, SeedLatent)
+    return replace(source, latent=SeedLatent(roll_number(chance))) if is_seed else source
+
+
 def surprise(
     state: EditState,
     locks: frozenset[str],
@@ -37,15 +81,26 @@ def surprise(
     """Another face, blended another way.
 
     Args:
-        locks: Any of "seed", "psi", "swap_resolution", "alpha", "width", "noise": left as they are.
+        locks: Any of "seed", "psi", "swap_resolution", "alpha", "width", "mix" (its seeds), "noise.seed" and
+            "noise.layer.<position>": left as they are.
+            Also "curve", with the step that it would give way to, and further models by `lock_name`.
         swap_stops: Resolutions that the models have.
     """
     if "seed" not in locks:
         state = new_seed(state, chance)
     if "psi" not in locks and isinstance(state.latent, SeedLatent):
         state = replace(state, truncation_psi=round(chance.uniform(0.5, 0.9), 2))
+    if "mix" not in locks:
+        state = replace(state, mix=tuple(_other_seed(source, chance) for source in state.mix))
+    if state.noise.mode is NoiseMode.RANDOM or any(seed is not None for seed in state.noise.layer_seeds):
+        state = new_noise(state, locks, chance)
+    for index, overlay in enumerate(state.overlays):
+        if lock_name(overlay) not in locks and overlay.alpha != 0.0:  # one that is silenced stays silent
+            state = with_overlay_alpha(state, index, round(chance.uniform(0.2, 0.8), 2))
     if state.model_b is None:
         return state
+    if "curve" in locks:
+        locks |= {"swap_resolution", "width"}
     changes: dict[str, object] = {}
     inner = [stop for stop in swap_stops if 4 < stop < max(swap_stops)]
     if "swap_resolution" not in locks and inner:

@@ -18,7 +18,7 @@ from engine.state import (
     with_truncation,
 )
 from gui.collection import Collection
-from gui.panels.hand import follow_hand
+from gui.panels.hand import follow_hand, follow_locks
 from gui.panels.labels import column, muted_label, row
 from gui.session import Session
 from gui.surprise import new_seed
@@ -41,7 +41,7 @@ class LatentPanel(Section):
         self._last_seed = 0
         self.pad = SeedPad()
         self.pad.setFixedSize(PAD_PX, PAD_PX)
-        self.seed = ValueField(0, MAX_SEED, 0)
+        self.seed = ValueField(0, MAX_SEED, 0, lockable=True)
         self.seed.setAccessibleName("Seed")
         self.dice = IconButton("dice", "New seed (R)")
         self.seed_lock = IconButton("unlock", "Keep this seed through “surprise me”")
@@ -49,8 +49,8 @@ class LatentPanel(Section):
         self.psi = EditSlider(
             "Psi", -1.0, 2.0, DEFAULT_PSI, snaps=(-1.0, -0.5, 0.0, 0.5, 0.7, 1.0, 1.5, 2.0), lockable=True
         )
-        self.cutoff = EditSlider("Cutoff", 0, 10, 10, decimals=0)
-        self.class_index = EditSlider("Class", 0, 1, 0, decimals=0)
+        self.cutoff = EditSlider("Cutoff", 0, 10, 10, decimals=0, lockable=True)
+        self.class_index = EditSlider("Class", 0, 1, 0, decimals=0, lockable=True)
         self.more = Section("Truncated layers")
         self.portrait = QLabel()
         self.to_seed = IconButton("reset", "Back to the seed")
@@ -70,7 +70,7 @@ class LatentPanel(Section):
         self.psi.set_help("Truncation psi: 1 as found, towards 0 more average and safer, below 0 the opposite face")
         self.cutoff.set_help("How many layers psi acts on, from the coarsest; all by default")
         self.class_index.set_help("Which class of a conditional model to draw")
-        self.seed.setToolTip("The number that decides the face. Type one, or use the arrow keys")
+        self.seed.set_help("The number that decides the face. Drag across to go through faces, click to type one")
         self.pad.set_parameter("latent")
         self.seed.set_parameter("latent")
         self.psi.set_parameter("truncation_psi")
@@ -87,8 +87,9 @@ class LatentPanel(Section):
         self.psi.value_changed.connect(self._turn_psi)
         self.cutoff.value_changed.connect(self._turn_cutoff)
         self.class_index.value_changed.connect(self._turn_class)
-        self.psi.lock_changed.connect(self._lock_psi)
         self.seed_lock.toggled.connect(self._lock_seed)
+        follow_locks(session, {"seed": self.seed, "psi": self.psi, "cutoff": self.cutoff, "class": self.class_index})
+        follow_locks(session, {"seed": self.pad})
         session.locks_changed.connect(self.show_locks)
         session.state_changed.connect(self.show_state)
         self._collection.models_changed.connect(self._refresh)
@@ -118,7 +119,6 @@ class LatentPanel(Section):
 
     @Slot(object)
     def show_locks(self, locks: frozenset[str]) -> None:
-        self.psi.set_locked("psi" in locks)
         self.seed_lock.setChecked("seed" in locks)
 
     def _show_portrait(self, latent: StoredLatent) -> None:
@@ -166,9 +166,6 @@ class LatentPanel(Section):
 
     def _turn_class(self, value: float) -> None:
         self._session.edit(replace(self._session.state, class_index=int(value)))
-
-    def _lock_psi(self, locked: bool) -> None:
-        self._session.set_lock("psi", locked)
 
     def _lock_seed(self, locked: bool) -> None:
         self.seed_lock.set_icon_name("lock" if locked else "unlock")

@@ -41,6 +41,7 @@ class Columns(HandWidget):
         *,
         unfolded: bool,
         lockable: bool = False,
+        foldable: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, lockable=lockable)
@@ -48,7 +49,7 @@ class Columns(HandWidget):
         self._resolutions: tuple[int, ...] = (4, 8, 16, 32, 64)
         self._values: tuple[float, ...] = (neutral,) * 10
         self._defaults: tuple[float, ...] = self._values
-        self._is_unfolded = unfolded
+        self._is_unfolded, self._is_foldable = unfolded, foldable
         self._current = 0
         self._hovered: int | None = None
         self._drag: Drag | None = None
@@ -337,6 +338,8 @@ class Columns(HandWidget):
         super().fill_menu(menu)
         menu.actions()[0].setText(f"Reset {self.column_label(self._current)}")
         menu.addAction("Reset all", self.reset_all)
+        if not self._is_foldable:
+            return
         menu.addSeparator()
         unfold = menu.addAction("Every layer by itself")
         unfold.setCheckable(True)

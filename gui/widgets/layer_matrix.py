@@ -36,7 +36,7 @@ class RowWish(StrEnum):
     REMOVE = "remove"
 
 
-_WISH_KEYS = {Qt.Key.Key_M: RowWish.MUTE, Qt.Key.Key_S: RowWish.SOLO}
+_WISH_KEYS = {Qt.Key.Key_M: RowWish.MUTE, Qt.Key.Key_S: RowWish.SOLO, Qt.Key.Key_D: RowWish.DUPLICATE}
 
 
 class LayerMatrix(MatrixCells):
@@ -148,9 +148,8 @@ class LayerMatrix(MatrixCells):
         return super().owns_key(event) or (bool(self._rows) and self._wish_of(event) is not None)
 
     def _wish_of(self, event: QKeyEvent) -> RowWish | None:
-        if is_snapping(event):
-            duplicates = event.key() == Qt.Key.Key_D and not is_fine(event)
-            return RowWish.DUPLICATE if duplicates else RowWish.REMOVE if asks_to_reset(event) else None
+        if is_snapping(event) and asks_to_reset(event):
+            return RowWish.REMOVE
         return None if event.modifiers() else _WISH_KEYS.get(Qt.Key(event.key()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -263,7 +262,7 @@ class LayerMatrix(MatrixCells):
         for text, wish in (
             ("Let it play\tM" if source.muted else "Mute\tM", RowWish.MUTE),
             ("Solo, or all again\tS", RowWish.SOLO),
-            ("Duplicate\tCtrl+D", RowWish.DUPLICATE),
+            ("Duplicate\tD", RowWish.DUPLICATE),
             ("Use as main latent", RowWish.MAIN),
             (f"Remove {source.name}\tCtrl+Del", RowWish.REMOVE),
         ):

@@ -19,12 +19,37 @@ class NoiseStrip(Columns):
     """Factor on each layer's noise: 0 none, 1 as trained, up to 2. Drag across to draw all bars in one go."""
 
     values_changed = Signal(object)
+    column_lock_changed = Signal(int, bool)
+    pointed = Signal(int)  # the layer that is pointed at, or that keys act on
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0.0, 2.0, 1.0, unfolded=True, parent=parent)
+        super().__init__(0.0, 2.0, 1.0, unfolded=True, lockable=True, foldable=False, parent=parent)
+        self._locked_columns: frozenset[int] = frozenset()
         self.setAccessibleName("Noise strength per layer")
         self.setFixedHeight(HEIGHT_PX)
         self.values_edited.connect(self.values_changed)
+
+    def set_locked_columns(self, locked: frozenset[int]) -> None:
+        """Layers that chance leaves alone."""
+        self._locked_columns = locked
+        self.update()
+
+    @property
+    def is_locked(self) -> bool:
+        """Of the current layer."""
+        return self._current in self._locked_columns
+
+    def set_locked(self, locked: bool) -> None:
+        if locked != self.is_locked:
+            self.set_locked_columns(self._locked_columns ^ {self._current})
+            self.column_lock_changed.emit(self._current, locked)
+
+    def is_column_locked(self, column: int) -> bool:
+        return column in self._locked_columns
+
+    def _tell_accessibility(self) -> None:
+        super()._tell_accessibility()
+        self.pointed.emit(self._current)
 
     def sizeHint(self) -> QSize:
         return QSize(240, HEIGHT_PX)

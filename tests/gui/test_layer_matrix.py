@@ -131,7 +131,7 @@ def test_that_three_columns_can_stand_for_the_groups(matrix: LayerMatrix) -> Non
 WISHES = {
     (Qt.Key.Key_M, ()): RowWish.MUTE,
     (Qt.Key.Key_S, ()): RowWish.SOLO,
-    (Qt.Key.Key_D, (CTRL,)): RowWish.DUPLICATE,
+    (Qt.Key.Key_D, ()): RowWish.DUPLICATE,
     (Qt.Key.Key_Delete, (CTRL,)): RowWish.REMOVE,
 }
 
