@@ -57,6 +57,7 @@ from gui.runtime import SystemSignals, Watch, end_process, start_log
 from gui.session import Session
 from gui.settings import FILE_NAME, Settings, save_quietly
 from gui.theme import ThemeChoice, apply_theme, theme_for
+from gui.theme_follower import ThemeFollower
 from gui.thumbnails import Thumbnails
 from gui.viewer import Viewer
 from gui.widgets.error_bar import ErrorBar
@@ -65,6 +66,8 @@ from gui.widgets.filmstrip import Filmstrip
 if TYPE_CHECKING:
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
+    from gui.export.batch_flow import BatchFlow
+    from gui.export.flow import ExportFlow
     from gui.help_flow import HelpFlow
     from gui.measuring.flow import MeasureFlow
     from gui.training.flow import TrainingFlow
@@ -194,8 +197,12 @@ class Studio(QObject):
             self.exporter, messages, self.settings,
         )
         self.window.actions_["train"].triggered.connect(lambda: self.training.open())
+        self.window.actions_["export_network"].triggered.connect(lambda: self.exports.export_network())
+        self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
+        self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
+        self.theme_follower = ThemeFollower(self.settings, self)
         self._connect_comparing(parts)
         self.window.actions_["palette"].triggered.connect(lambda: self.help.show_palette())
         self.window.actions_["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
@@ -253,6 +260,25 @@ class Studio(QObject):
     def _keep_photo(self, event: JobFinished) -> None:
         if isinstance(event.result, PortraitInverted):
             self.photos.keep(event.result.latent.key, event.result.target)
+
+    @cached_property
+    def exports(self) -> ExportFlow:
+        """Networks and contact sheets."""
+        from gui.export.flow import ExportFlow
+
+        return ExportFlow(
+            self.window, self.session, self.collection, self.bridge, self.messages, self.settings, self
+        )
+
+    @cached_property
+    def batch(self) -> BatchFlow:
+        """The look on many."""
+        from gui.export.batch_flow import BatchFlow
+
+        tray = self.window.parts.shelf.tray
+        return BatchFlow(
+            self.window, self.session, self.store, self.viewer, tray, self.messages, self.settings, self
+        )
 
     @cached_property
     def training(self) -> TrainingFlow:
@@ -376,7 +402,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring"):
+        for name in ("training", "measuring", "batch"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         if "photos" in self.__dict__:

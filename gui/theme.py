@@ -36,11 +36,15 @@ class ThemeChoice(StrEnum):
 _THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 
 
-def theme_for(choice: ThemeChoice) -> Theme:
-    """The theme to use; SYSTEM is dark unless the desktop says light."""
+def theme_for(choice: ThemeChoice, scheme: Qt.ColorScheme | None = None) -> Theme:
+    """The theme to use; SYSTEM is dark unless the desktop says light.
+
+    Args:
+        scheme: What the desktop says, where that is known; None asks it.
+    """
     if choice is ThemeChoice.SYSTEM:
-        light = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light
-        return LIGHT if light else DARK
+        said = QGuiApplication.styleHints().colorScheme() if scheme is None else scheme
+        return LIGHT if said is Qt.ColorScheme.Light else DARK
     return _THEMES[choice.value]
 
 

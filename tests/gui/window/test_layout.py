@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from desk import Desk, MakeDesk
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QWidget
 
@@ -19,7 +19,7 @@ from gui.canvas import CanvasMode
 from gui.help_dialogs import About, KeyList, attribution_text
 from gui.palette import Palette
 from gui.runtime import HomelessFormatter, Watch
-from gui.theme import LIGHT, apply_theme, current_theme
+from gui.theme import DARK, LIGHT, apply_theme, current_theme
 from gui.widgets.hand import HandWidget
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -159,6 +159,17 @@ def test_that_the_theme_is_chosen_in_the_menu_and_remembered(desk: Desk) -> None
     assert current_theme() is LIGHT
     assert desk.studio.settings.get("theme", "dark") == "light"
     assert desk.studio.window.actions_["theme_light"].isChecked()
+
+
+def test_that_the_desktops_change_of_colours_is_followed_live_when_that_was_chosen(desk: Desk) -> None:
+    desktop = QGuiApplication.styleHints().colorSchemeChanged
+    desktop.emit(Qt.ColorScheme.Light)
+    assert current_theme() is DARK  # chosen by hand
+    desk.studio.window.actions_["theme_system"].trigger()
+    desktop.emit(Qt.ColorScheme.Light)
+    assert current_theme() is LIGHT
+    desktop.emit(Qt.ColorScheme.Dark)
+    assert current_theme() is DARK
 
 
 def test_that_no_two_actions_have_the_same_key(desk: Desk) -> None:
