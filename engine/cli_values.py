@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import typer
 
-from engine.errors import NoFaceError
+from engine.errors import EngineError, NoFaceError
 from engine.framing import FacePoints
 from engine.messages import PortraitOpened
+from engine.number_lists import read_seeds
 from engine.state import (
     EditState,
     StoredLatent,
@@ -24,9 +24,6 @@ from engine.state import (
     with_truncation,
 )
 from engine.state import ModelRef as Model
-
-MAX_SEED = 2**32 - 1
-MAX_LIST = 1000
 
 
 def changed_state(
@@ -66,20 +63,15 @@ def changed_state(
 
 
 def parse_seeds(text: str) -> list[int]:
-    """``1,4,8-12`` as numbers.
+    """As `engine.number_lists.read_seeds`.
 
     Raises:
         BadParameter: it is no such list.
     """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:\s*-\s*(\d{1,10}))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not 0 <= first <= last <= MAX_SEED or last - first >= MAX_LIST - len(seeds):
-            rule = f"a list of numbers and ranges from 0 to {MAX_SEED}, at most {MAX_LIST}, such as 1,4,8-12"
-            raise typer.BadParameter(f"“{part.strip():.40}” in --seeds: it must be {rule}.")
-        seeds.extend(range(first, last + 1))
-    return seeds
+    try:
+        return read_seeds(text)
+    except EngineError as error:
+        raise typer.BadParameter(error.user_message) from None
 
 
 def parse_swaps(text: str | None, resolutions: tuple[int, ...]) -> list[int]:

@@ -20,10 +20,10 @@ from engine.export.sheet_plan import (
     grid,
     mixing_matrix,
     parameter_stops,
-    read_numbers,
     seed_stops,
     swap_stops,
 )
+from engine.number_lists import read_numbers
 from engine.state import EditState, with_truncation
 
 if TYPE_CHECKING:

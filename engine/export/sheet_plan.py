@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeAlias
 
 from engine.animation.parameters import Kind, parameter, screen_name
-from engine.errors import EngineError, JobError
+from engine.errors import JobError
 from engine.state import EditState, MixSource, SeedLatent, View, with_alpha, with_seed, with_swap_resolution
 
 MAX_PICTURES = 400
@@ -157,28 +157,3 @@ def _title(state: EditState) -> str:
     named = [f"{letter} {ref.name}" for letter, ref in pair if ref is not None]
     named += [overlay.model.name for overlay in state.overlays]
     return f"{', '.join(named)}, psi {state.truncation_psi:g}"
-
-
-def read_numbers(text: str) -> tuple[float, ...]:
-    """``0,0.5,1`` or ``0..1/5`` (from, to, how many) as numbers.
-
-    Raises:
-        EngineError: it is neither.
-    """
-    try:
-        if ".." in text:
-            ends, _, count = text.partition("/")
-            low, _, high = ends.partition("..")
-            number = int(count or "5")
-            if not 2 <= number <= MAX_ON_AXIS:
-                raise ValueError
-            begin, end = float(low), float(high)
-            found = [begin + (end - begin) * at / (number - 1) for at in range(number)]
-        else:
-            found = [float(part) for part in text.split(",")]
-        if not all(abs(value) < 1e9 for value in found):
-            raise ValueError
-    except ValueError:
-        rule = "numbers such as 0,0.5,1, or from, to and how many: 0..1/5"
-        raise EngineError(f"“{text:.60}” cannot be read as a list: it must be {rule}.") from None
-    return tuple(round(value, 6) for value in found)

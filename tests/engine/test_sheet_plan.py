@@ -10,10 +10,10 @@ from engine.export.sheet_plan import (
     grid,
     mixing_matrix,
     parameter_stops,
-    read_numbers,
     seed_stops,
     swap_stops,
 )
+from engine.number_lists import read_numbers, read_seeds
 from engine.state import EditState, MixSource, ModelRef, SeedLatent, View, with_alpha, with_curve, with_seed
 
 STATE = EditState(model_a=ModelRef("a" * 64, "ay"), model_b=ModelRef("b" * 64, "bee"))
@@ -74,6 +74,10 @@ def test_that_too_many_and_no_pictures_are_refused() -> None:
 def test_that_lists_and_ranges_of_numbers_are_read() -> None:
     assert read_numbers("0, 0.5,1") == (0.0, 0.5, 1.0)
     assert read_numbers("-1..1/3") == (-1.0, 0.0, 1.0)
+    assert read_seeds("1, 4,8 - 10") == [1, 4, 8, 9, 10]
+    for wrong in ("", "5-1", "x", "0-4000000000"):
+        with pytest.raises(EngineError, match="as seeds"):
+            read_seeds(wrong)
     for wrong in ("", "a", "0..1/1", "0..1/900", "nan", "1e99"):
         with pytest.raises(EngineError, match="cannot be read"):
             read_numbers(wrong)
