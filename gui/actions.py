@@ -68,6 +68,9 @@ _PLANS = {
     "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export
     "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),
+    "export_sheet": _Plan("Export contact sheet…", ("Ctrl+Shift+E",), "Seeds, swaps, alphas, in a grid"),
+    "batch": _Plan("Apply the look to many…", ("Ctrl+B",), "On a folder of photos or many seeds, at once"),
+    "export_network": _Plan("Export network…", (), "A, B or the blend as a model for other programs: PyTorch, ONNX"),
     # Help
     "palette": _Plan("Find an action…", ("Ctrl+K",)),
     "keys": _Plan("All keys", ("?",)),

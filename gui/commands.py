@@ -153,7 +153,8 @@ class Commands(QObject):
         actions["undo"].setText(f"Undo {history.undo_label}".strip())
         actions["redo"].setText(f"Redo {history.redo_label}".strip())
         has_model, has_both = state.model_a is not None, None not in (state.model_a, state.model_b)
-        for name in ("export", "copy", "new_seed", "surprise", "open_portrait"):
+        exports = ("export", "export_sheet", "export_network", "batch")
+        for name in (*exports, "copy", "new_seed", "surprise", "open_portrait"):
             actions[name].setEnabled(has_model)
         for name in ("swap", "save_blend"):
             actions[name].setEnabled(has_both)

@@ -190,7 +190,7 @@ class MainWindow(QMainWindow):
             ),
             "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
-            "E&xport": ("export", "copy"),
+            "E&xport": ("export", "copy", None, "export_sheet", "batch", None, "export_network"),
             "&Help": ("palette", "keys", "shortcuts", None, "faster_previews", None, "about"),
         }
         for title, names in layout.items():
