@@ -76,8 +76,9 @@ class Documents(QObject):
         history = self._session.history
         latents = tuple(record.latent for record in self._collection.latents())
         document = SessionDocument(
-            tuple(history.entries), history.index, self._window_settings(), latents, history.tip
-        )
+            tuple(history.entries), history.index, self._window_settings(), latents, history.tip,
+            self._session.timeline,
+        )  # fmt: skip
         try:
             save_session(path, document, self._store)
         except EngineError as error:
@@ -103,7 +104,9 @@ class Documents(QObject):
                 self._collection.add_latent(latent, None, None)
 
         def show(state: EditState) -> None:
-            self._session.replace_document(document.entries, document.index, path, saved=True, tip=document.tip)
+            self._session.replace_document(
+                document.entries, document.index, path, saved=True, tip=document.tip, timeline=document.timeline
+            )
             self._look_for_unsaved_work()  # the document that was left may not have been saved
             self._apply_window_settings(document)
             self._settings.add_recent_file(path)

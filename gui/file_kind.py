@@ -14,11 +14,11 @@ MODEL_SUFFIXES = (".pkl", ".pt", ".pth", ".ckpt", ".safetensors")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 HEAD_BYTES = 4096
 
-_PICTURE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+_PICTURE_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM", b"\x1aE\xdf\xa3")
 
 
 class FileKind(StrEnum):
-    PICTURE = "picture"  # a portrait, or a still with its recipe inside
+    PICTURE = "picture"  # a portrait, or a still or film with its recipe inside
     RECIPE = "recipe"
     LOOK = "look"
     SESSION = "session"

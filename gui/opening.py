@@ -37,6 +37,7 @@ class Opener(QObject):
     portrait_found = Signal(object)  # Path
     session_found = Signal(object)  # Path
     looks_found = Signal(object)  # tuple[Path, ...]
+    film_found = Signal()  # its timeline is the session's now
     locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
 
     def __init__(
@@ -120,6 +121,9 @@ class Opener(QObject):
 
         def show(found: EditState) -> None:
             self._session.insert(found, f"open {name}")
+            if recipe.timeline is not None:
+                self._session.set_timeline(recipe.timeline)
+                self.film_found.emit()
 
         self.when_models_are_here(state, show)
 

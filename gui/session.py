@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -16,6 +17,9 @@ from engine.history import History, HistoryEntry
 from engine.journal import Journal
 from engine.state import EditState
 from engine.variations import Sheet
+
+if TYPE_CHECKING:
+    from engine.animation.timeline import Timeline
 
 
 class Session(QObject):
@@ -27,6 +31,7 @@ class Session(QObject):
     marks_changed = Signal()  # an entry got a name, a star or a sheet of variations
     document_changed = Signal()  # saved or unsaved, or another file
     locks_changed = Signal(object)  # frozenset[str]
+    timeline_changed = Signal(object)  # Timeline | None
     autosave_failed = Signal(object)  # EngineError
 
     def __init__(
@@ -47,12 +52,16 @@ class Session(QObject):
         self._path: Path | None = None
         self._owner: object | None = None
         self._locks: frozenset[str] = frozenset()
+        self._glance: EditState | None = None
+        self._timeline: Timeline | None = None
+        self._saved_timeline: Timeline | None = None
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> EditState:
-        return self._history.state
+        """What is shown and edited: the history's present, unless there is a glance at something else."""
+        return self._history.state if self._glance is None else self._glance
 
     @property
     def history(self) -> History:
@@ -65,7 +74,13 @@ class Session(QObject):
 
     @property
     def is_dirty(self) -> bool:
-        return self.state != self._saved or self._has_unsaved_marks
+        has_changed = self._history.state != self._saved or self._timeline != self._saved_timeline
+        return has_changed or self._has_unsaved_marks
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """What moves in the film that is being made of this document, if one is."""
+        return self._timeline
 
     @property
     def locks(self) -> frozenset[str]:
@@ -82,6 +97,7 @@ class Session(QObject):
         """
         if state == self.state:
             return False
+        self._glance = None
         in_gesture = self._history.in_gesture
         self._history.apply(state, label)
         if not in_gesture:
@@ -97,6 +113,23 @@ class Session(QObject):
         if owner is not None:
             self.begin_gesture(owner)
         return changed
+
+    def glance(self, state: EditState | None) -> None:
+        """Show another state for a while, as it is at some time of a film, with every control as it is there.
+
+        The history knows nothing of it. An edit goes on from what is glanced at; None goes back to the present.
+        """
+        if self._history.in_gesture or state == self._glance:
+            return
+        before, self._glance = self.state, state
+        if self.state != before:
+            self.state_changed.emit(self.state)
+
+    def set_timeline(self, timeline: Timeline | None) -> None:
+        if timeline != self._timeline:
+            self._timeline = timeline
+            self.timeline_changed.emit(timeline)
+            self.document_changed.emit()
 
     def begin_gesture(self, owner: object, label: str = "") -> None:
         """
@@ -179,14 +212,24 @@ class Session(QObject):
     # --- the document ---------------------------------------------------------------------------------------------
 
     def replace_document(
-        self, entries: tuple[HistoryEntry, ...], index: int, path: Path | None, *, saved: bool, tip: int | None = None
+        self,
+        entries: tuple[HistoryEntry, ...],
+        index: int,
+        path: Path | None,
+        *,
+        saved: bool,
+        tip: int | None = None,
+        timeline: Timeline | None = None,
     ) -> None:
-        """Open another document: its states, its place in them, its file."""
+        """Open another document: its states, its place in them, its file, its film."""
         self._leave_journal()
         self._owner = None
+        self._glance = None
         self._history = History.from_entries(entries, index, tip)
         self._has_unsaved_marks = False
         self._path = path
+        self._saved_timeline = timeline
+        self.set_timeline(timeline)
         self._saved = self.state if saved else self._history.entries[0].state
         if not saved:
             self._journal_entry()
@@ -196,7 +239,8 @@ class Session(QObject):
 
     def mark_saved(self, path: Path) -> None:
         self._path = path
-        self._saved = self.state
+        self._saved = self._history.state
+        self._saved_timeline = self._timeline
         self._has_unsaved_marks = False
         if self._journal is not None:
             try:
@@ -215,6 +259,7 @@ class Session(QObject):
     def _travelled(self, state: EditState | None) -> bool:
         if state is None:
             return False
+        self._glance = None
         self._journal_entry()
         self.history_changed.emit()
         self._announce()

@@ -34,6 +34,7 @@ class Viewer(QObject):
         self._canvas = canvas
         self._collection = collection
         self._state = session.state
+        self._instead: EditState | None = None
         self._held: Held | None = None
         self._frames: dict[View, Frame] = {}
         self._warnings: tuple[str, ...] = ()
@@ -52,10 +53,16 @@ class Viewer(QObject):
         """What was last shown of this view."""
         return self._frames.get(view)
 
+    def show_instead(self, state: EditState | None) -> None:
+        """Show another state on the canvas alone, as a film plays; None goes back to the session's."""
+        if state != self._instead:
+            self._instead = state
+            self.request()
+
     @Slot()
     def request(self) -> None:
         """Ask for what the canvas wants to show of the present state."""
-        state = self._session.state
+        state = self._instead or self._session.state
         if state.model_a is None:
             if not self._bridge.is_running:  # the window is not filled yet
                 return
@@ -101,7 +108,7 @@ class Viewer(QObject):
 
     @Slot(bool)
     def _settle(self, settled: bool) -> None:
-        if not settled or self._session.history.in_gesture:
+        if not settled or self._instead is not None or self._session.history.in_gesture:
             return
         self._tell_warnings()
         frame = self._frames.get(View.BLEND)

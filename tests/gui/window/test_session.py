@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from engine.animation.timeline import Timeline
 from engine.errors import StorageError
 from engine.history import HistoryEntry
 from engine.journal import Journal, recoverable_sessions
@@ -194,3 +195,43 @@ def test_that_an_autosave_that_fails_is_told_and_the_edit_is_kept(qtbot: QtBot) 
     assert "disk is full" in told.args[0].user_message
     assert session.state == with_seed(START, 3)
     assert session.history.can_undo
+
+
+def test_that_a_glance_is_shown_by_everything_and_is_no_part_of_the_history(session: Session) -> None:
+    shown: list[EditState] = []
+    session.state_changed.connect(shown.append)
+    there = with_seed(START, 7)
+    session.glance(there)
+    assert session.state == there
+    assert shown == [there]
+    assert len(session.history.entries) == 1
+    assert not session.is_dirty
+    session.glance(None)
+    assert session.state == START
+
+
+def test_that_an_edit_goes_on_from_a_glance_and_undo_leads_back_before_it(session: Session) -> None:
+    session.glance(with_seed(START, 7))
+    session.edit(with_alpha(session.state, 0.1))
+    assert session.state == with_alpha(with_seed(START, 7), 0.1)
+    session.glance(with_seed(START, 8))
+    session.undo()
+    assert session.state == START
+
+
+def test_that_a_hand_on_a_control_is_not_glanced_away(session: Session) -> None:
+    session.begin_gesture(hand := object())
+    session.edit(with_alpha(START, 0.3))
+    session.glance(with_seed(START, 7))
+    assert session.state == with_alpha(START, 0.3)
+    session.end_gesture(hand)
+
+
+def test_that_a_timeline_belongs_to_the_document(session: Session, tmp_path: Path) -> None:
+    timeline = Timeline(duration_s=2.0)
+    session.set_timeline(timeline)
+    assert session.is_dirty
+    session.mark_saved(tmp_path / "one.graft")
+    assert not session.is_dirty
+    session.replace_document(tuple(session.history.entries), 0, None, saved=True)
+    assert session.timeline is None
