@@ -30,7 +30,8 @@ _PLANS = {
     # Edit
     "undo": _Plan("Undo", ("Ctrl+Z",)),
     "redo": _Plan("Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
-    "copy": _Plan("Copy picture", ("Ctrl+C",)),
+    "copy": _Plan("Copy picture", ("Ctrl+C",), "At full size, with its recipe inside"),
+    "paste": _Plan("Paste", ("Ctrl+V",), "A picture with its recipe, a photo, or a file or its path"),
     "new_seed": _Plan("New seed", ("R",), "Another face, everything else the same"),
     "surprise": _Plan("Surprise me", ("Shift+R",), "Another face, blended another way; locked controls stay"),
     "save_look": _Plan("Save look…", ("Ctrl+L",), "Keep what is done to this face, for other faces"),
@@ -95,7 +96,11 @@ HELD_KEYS = (
     ("Shift, dragging", "Ten times finer"),
     ("Ctrl, dragging", "Snap to stops"),
     ("Enter, on a value", "Type it; arithmetic works"),
-    ("Double-click, on a control", "Back to its default"),
+    ("Double-click or Delete, on a control", "Back to its default"),
+    ("Ctrl+Shift+C, Ctrl+Shift+V, on a control", "Copy its value, paste one"),
+    ("Ctrl+Shift+L, on a control", "Keep it through dice and surprises"),
+    ("Alt with arrows, in the mix", "To whole groups, to other sources; with Shift, move a source"),
+    ("M, S, D, in the mix", "Mute, solo, duplicate a source"),
     ("Esc", "Back to the picture"),
 )
 

@@ -64,12 +64,17 @@ from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
 
 if TYPE_CHECKING:
+    from gui.clipboard_flow import ClipboardFlow
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
     from gui.export.batch_flow import BatchFlow
     from gui.export.flow import ExportFlow
     from gui.help_flow import HelpFlow
+    from gui.directions.flow import DirectionFlow
+    from gui.directions.section import DirectionSection
     from gui.measuring.flow import MeasureFlow
+    from gui.mix_flow import MixFlow
+    from gui.panels.mix_panel import MixPanel
     from gui.training.flow import TrainingFlow
 
 STOP_S = 5.0
@@ -201,9 +206,13 @@ class Studio(QObject):
         self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
+        self._connect_directions(parts.controls.directions)
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)
         self._connect_comparing(parts)
+        self._connect_mixing(parts.controls.mix)
+        self.window.actions_["copy"].triggered.connect(lambda: self.clipboard.copy())
+        self.window.actions_["paste"].triggered.connect(lambda: self.clipboard.paste())
         self.window.actions_["palette"].triggered.connect(lambda: self.help.show_palette())
         self.window.actions_["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
@@ -219,6 +228,52 @@ class Studio(QObject):
         self.bridge.job_finished.connect(self._keep_photo)
         self.documents.carry(
             lambda: self.compare.settings_to_save(), lambda settings: self.compare.take_settings(settings)
+        )
+
+    def _connect_mixing(self, panel: MixPanel) -> None:
+        panel.paths_dropped.connect(lambda paths: self.mixing.take_paths(paths))
+        panel.picture_wanted.connect(lambda: self.mixing.choose_picture())
+        panel.rows_shown.connect(lambda state: self.mixing.show_pictures(state) if state.mix else None)
+
+    @cached_property
+    def mixing(self) -> MixFlow:
+        """Made when there is something to mix."""
+        from gui.mix_flow import MixFlow
+
+        return MixFlow(
+            self.window.parts.controls.mix, self.session, self.collection, self.thumbnails, self.store,
+            self.opener.open_paths, self.portraits.open, self.messages, self.settings, self,
+        )
+
+    def _connect_directions(self, section: DirectionSection) -> None:
+        actions = self.window.actions_
+        for wanted in (section.find_wanted, actions["directions"].triggered):
+            wanted.connect(lambda: self.directions.open())
+        actions["import_directions"].triggered.connect(lambda: self.directions.ask_files())
+        actions["styles"].triggered.connect(lambda: self.directions.open_styles())
+        section.styles_wanted.connect(lambda: self.directions.open_changed_styles())
+        section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
+        section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
+        section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))
+
+    @cached_property
+    def directions(self) -> DirectionFlow:
+        """Made when a direction is wanted, or an action about them."""
+        from gui.directions.flow import DirectionFlow
+
+        return DirectionFlow(
+            self.window, self.window.parts.controls.directions, self.session, self.bridge, self.collection,
+            self.library, self.thumbnails, self.messages, self.settings, self,
+        )
+
+    @cached_property
+    def clipboard(self) -> ClipboardFlow:
+        from gui.clipboard_flow import ClipboardFlow
+        from gui.exporting import view_of_mode
+
+        return ClipboardFlow(
+            self.bridge, self.opener, self.store, self.messages,
+            lambda: (self.session.state, view_of_mode(self.canvas.mode)), self.places.cache / "clipboard", self,
         )
 
     @cached_property
@@ -402,7 +457,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring", "batch"):
+        for name in ("training", "measuring", "batch", "mixing", "clipboard"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         if "photos" in self.__dict__:

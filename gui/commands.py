@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Slot
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from engine.errors import EngineError, MissingModelError
@@ -27,7 +26,6 @@ from gui.file_kind import MODEL_SUFFIXES, PICTURE_SUFFIXES
 from gui.main_window import MainWindow
 from gui.messages import Choice, Messages
 from gui.opening import Opener
-from gui.pixels import to_qimage
 from gui.portrait_flow import PortraitFlow
 from gui.session import Session
 from gui.settings import Settings
@@ -99,7 +97,7 @@ class Commands(QObject):
         what: dict[str, Callable[[], object]] = {
             "open": self.open, "save": self._documents.save_here, "save_as": self.save_as,
             "restore": self._documents.restore, "quit": window.close,
-            "undo": self.undo, "redo": self.redo, "copy": self.copy_picture,
+            "undo": self.undo, "redo": self.redo,
             "new_seed": self.new_seed, "surprise": self.surprise,
             "fit": canvas.fit, "one_to_one": canvas.one_to_one,
             "zoom_in": partial(canvas.zoom_by, 1.25), "zoom_out": partial(canvas.zoom_by, 0.8),
@@ -196,13 +194,6 @@ class Commands(QObject):
         stops = descriptor.resolutions if descriptor is not None else DEFAULT_STOPS
         self._session.edit(surprise(state, self._session.locks, stops), "surprise")
 
-    @Slot()
-    def copy_picture(self) -> None:
-        frame = self._viewer.frame(view_of_mode(self._window.parts.canvas.mode))
-        if frame is not None:
-            QGuiApplication.clipboard().setImage(to_qimage(frame.image).copy())
-            self._messages.say("The picture is on the clipboard.")
-
     @Slot(object)
     def use_portrait(self, record: LatentRecord) -> None:
         """Put a portrait from the shelf under the sliders, in the model it was found for."""
@@ -269,7 +260,8 @@ class Commands(QObject):
             self._messages.error(event.error)
         elif event.result is not None:
             self._collection.refresh()
-            self._messages.say("The blend is saved as a model of its own.", "It is on the shelf now.")
+            notes = event.result.notes if isinstance(event.result, BlendSaved) else ()
+            self._messages.say("The blend is saved as a model of its own.", " ".join(("It is on the shelf now.", *notes)))
 
     @Slot()
     def open_portrait(self) -> None:

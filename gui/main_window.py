@@ -181,14 +181,18 @@ class MainWindow(QMainWindow):
         layout: dict[str, tuple[str | QMenu | None, ...]] = {
             "&File": ("open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
             "&Edit": (
-                "undo", "redo", None, "copy", None, "new_seed", "surprise", None, "save_look", "restore_look",
+                "undo", "redo", None, "copy", "paste", None, "new_seed", "surprise", None,
+                "save_look", "restore_look",
             ),
             "&View": (
                 *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None,
                 "fit", "one_to_one", "zoom_in", "zoom_out", "pixel_values", None, "hide_docks",
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
-            "&Models": ("add_model", "train", "measure", None, "swap", "save_blend"),
+            "&Models": (
+                "add_model", "train", "measure", None, "directions", "import_directions", "styles", None,
+                "swap", "save_blend",
+            ),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
             "E&xport": ("export", "copy", None, "export_sheet", "batch", None, "export_network"),
             "&Help": ("palette", "keys", "shortcuts", None, "faster_previews", None, "about"),
