@@ -57,6 +57,17 @@ def state_at(timeline: Timeline, base: EditState, time_s: float) -> EditState:
     return state
 
 
+def pose_at(timeline: Timeline, base: EditState, time_s: float) -> EditState:
+    """`state_at` as controls can show it: a latent on its way stands on its nearer key, and nothing is mixed in."""
+    still = [track for track in timeline.tracks if not _is_latent(track)]
+    state = state_at(replace(timeline, tracks=tuple(still)), base, time_s)
+    for track in timeline.tracks:
+        found = parameter(track.parameter)
+        if found is not None and _is_latent(track) and found.is_there(state):
+            state = found.set(state, value_at(timeline, track.parameter, time_s))
+    return state
+
+
 def frame_states(timeline: Timeline, base: EditState) -> Iterator[EditState]:
     """The states of all frames, in order."""
     for index in range(frame_count(timeline)):
@@ -256,6 +267,11 @@ def _psi_parts_them(state: EditState, track: Track) -> bool:
     """
     latents = {key.value for key in track.keys}
     return state.truncation_psi != 1.0 and len(latents) > 1 and any(isinstance(one, StoredLatent) for one in latents)
+
+
+def _is_latent(track: Track) -> bool:
+    found = parameter(track.parameter)
+    return found is not None and found.kind is Kind.LATENT
 
 
 def _mix_index(path: str) -> int:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.animation.easing import Easing, eased, monotone, spline_weights
-from engine.animation.film import frame_states, state_at, value_at
+from engine.animation.film import frame_states, pose_at, state_at, value_at
+from engine.animation.keying import keyed, touched, without_touched
 from engine.animation.parameters import Kind, parameter, parameters, screen_name
 from engine.animation.quick_starts import orbit, seeds_after, there_and_back, walk
 from engine.animation.timeline import (
@@ -47,6 +48,7 @@ from engine.state import (
     SeedLatent,
     StoredLatent,
     StyleEdit,
+    with_pad,
 )
 
 REF = ModelRef("ab" * 32, "portrait")
@@ -387,3 +389,49 @@ def test_that_a_damaged_timeline_is_refused_in_plain_words(document: object) -> 
 def test_that_kinds_say_how_values_are_gone_through() -> None:
     assert {one.kind for one in parameters(FULL)} == set(Kind)
     assert all(not is_dataclass(one.get(FULL)) or one.kind in (Kind.LATENT, Kind.HELD) for one in parameters(FULL))
+
+
+# --- keys from the hand ------------------------------------------------------------------------------------------
+
+
+def test_that_a_first_key_away_from_the_beginning_starts_from_what_was_there() -> None:
+    before = EditState(blend=Blend(alpha=0.2))
+    shown = replace(before, blend=Blend(alpha=0.9), truncation_psi=0.1)
+    timeline = keyed(Timeline(), before, shown, 2.0)
+    assert {track.parameter for track in timeline.tracks} == {"blend.alpha", "truncation_psi"}
+    assert state_at(timeline, shown, 0.0) == before
+    assert state_at(timeline, shown, 2.0) == shown
+    assert keyed(timeline, shown, shown, 2.0) == timeline
+
+
+def test_that_only_what_the_hand_changed_is_keyed() -> None:
+    timeline = alone("blend.alpha", Key(0.0, 0.0), Key(2.0, 1.0))
+    before = EditState()
+    pose = pose_at(timeline, before, 1.0)
+    assert touched(timeline, before, pose, 1.0) == ()
+    shown = replace(pose, blend=replace(pose.blend, alpha=0.8))
+    assert touched(timeline, before, shown, 1.0) == ("blend.alpha",)
+    assert [key.time_s for key in keyed(timeline, before, shown, 1.0).tracks[0].keys] == [0.0, 1.0, 2.0]
+    assert without_touched(timeline, ("blend.alpha",)).tracks == ()
+
+
+def test_that_a_pose_is_what_controls_can_show() -> None:
+    timeline = walk(Timeline(), (SeedLatent(1), SeedLatent(2)), 1.0)
+    assert pose_at(timeline, FULL, 0.4).latent == SeedLatent(1)
+    assert pose_at(timeline, FULL, 0.6).latent == SeedLatent(2)
+    assert pose_at(timeline, FULL, 0.4).mix == FULL.mix
+
+
+def test_that_a_step_on_the_pad_keys_the_pad_where_it_moves_alone() -> None:
+    timeline = orbit(Timeline())
+    shown = with_pad(pose_at(timeline, EditState(), 1.0), 0.1, 0.1)
+    assert touched(timeline, EditState(), shown, 1.0) == ("latent.pad",)
+    other = replace(shown, latent=SeedLatent(9))
+    assert "latent" in touched(timeline, EditState(), other, 1.0)
+
+
+def test_that_one_number_that_moves_alone_is_keyed_alone() -> None:
+    timeline = alone("noise.layer_strengths[2]", Key(0.0, 1.0), Key(2.0, 0.0))
+    base = EditState(noise=Noise(layer_strengths=(1.0, 1.0, 1.0)))
+    shown = replace(base, noise=Noise(layer_strengths=(1.0, 1.0, 0.7)))
+    assert touched(timeline, base, shown, 1.0) == ("noise.layer_strengths[2]",)
