@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.blending import blend_stack
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import NetworkDescriptor
 from engine.device import DeviceChoice
@@ -258,34 +257,32 @@ class JobHandlers:
 
     def _save_blend(self, job: SaveBlend) -> JobSteps:
         yield Step("Blending the weights", 0.1)
-        blended = self._network(job.state, View.BLEND)
+        blended, notes = self._network(job.state, View.BLEND)
         model = yield Background(
             lambda: self._save_network(blended, job), f"Writing {job.path.name}", may_be_left=False
         )
-        return BlendSaved(job.path, model)
+        return BlendSaved(job.path, model, notes)
 
     def _export_network(self, job: ExportNetwork) -> JobSteps:
         from engine.export.network_child import ChildWritten, write_in_child
 
         yield Step("Blending the weights", 0.1)
-        network = self._network(job.state, job.view)
+        network, notes = self._network(job.state, job.view)
         written: ChildWritten = yield Background(
             lambda: write_in_child(network.save, job.path, job.form),
             f"Writing {job.path.name}, and reading it back",
             may_be_left=False,
         )
-        return NetworkExported(job.path, job.form, written.max_error, written.notes)
+        return NetworkExported(job.path, job.form, written.max_error, (*notes, *written.notes))
 
-    def _network(self, state: EditState, view: View) -> Network:
-        """The network behind one of the pictures of a state. A blend is a new one; A and B are the models' own."""
-        edit = self._pipeline.resolve(state)
-        group = self._pipeline.group(edit)
-        if view is View.A:
-            return group.a
-        if len(group.networks) == 1:
-            reason = edit.warnings[0] if edit.warnings else "There is no model B."
-            raise ModelError(f"There is no blend to save. {reason:.200}", "Choose two models that fit together.")
-        return blend_stack(group.networks, edit.for_view(view).stack)
+    def _network(self, state: EditState, view: View) -> tuple[Network, tuple[str, ...]]:
+        """The network behind one of the pictures of a state, and what it cannot hold. A and B are the models' own."""
+        if view not in (View.A, View.B):
+            return self._pipeline.blended_network(state)
+        ref = state.model_a if view is View.A else state.model_b
+        if ref is None:
+            raise ModelError(f"There is no model {view.value.upper()} to write.", "Choose one from the shelf.")
+        return self._pipeline.models.networks([ref])[0], ()
 
     def _compare_weights(self, job: CompareWeights) -> JobSteps:
         from engine.weight_distance import distance_steps

@@ -365,8 +365,13 @@ class ThumbnailMade:
 
 @dataclass(frozen=True, slots=True)
 class BlendSaved:
+    """Attributes:
+    notes: What the file cannot hold, as sentences.
+    """
+
     path: Path
     model: ModelRef
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

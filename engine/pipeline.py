@@ -11,6 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
+from engine.baking import baked_network
 from engine.block_clock import BlockClock
 from engine.errors import LatentError
 from engine.latents import LatentStore
@@ -75,8 +76,13 @@ class Pipeline:
         Raises:
             EngineError: as `engine.resolve.resolve` and `ModelPool.networks`.
         """
+        edit, networks = self._decided(state)
+        return replace(edit, warnings=(*edit.warnings, *self._strangers(edit, networks)))
+
+    def _decided(self, state: EditState) -> tuple[ResolvedEdit, Mapping[ModelRef, Network]]:
+        """`resolve` without a look at how far apart the models are, and the networks that the state names."""
         if state.model_a is None:
-            return resolve(state, None)
+            return resolve(state, None), {}
         refs = model_refs(state)
         networks = dict(zip(refs, self.models.networks(refs), strict=True))
         mixable, obstacles = self._without_misfits(state, state.model_a, networks)
@@ -85,7 +91,7 @@ class Pipeline:
         overlays = [descriptors[overlay.model] for overlay in mixable.overlays]
         shapes = self.store.shapes(latent_keys(state))
         edit = resolve(mixable, descriptors[state.model_a], b, shapes, overlays)
-        return replace(edit, warnings=(*edit.warnings, *obstacles, *self._strangers(edit, networks)))
+        return replace(edit, warnings=(*edit.warnings, *obstacles)), networks
 
     def resolve_view(self, state: EditState, view: View) -> ResolvedEdit:
         """`resolve` for one of its pictures.
@@ -192,6 +198,16 @@ class Pipeline:
             yield synthesis
         assert synthesis.image is not None, "the last block of every network makes a picture"
         return synthesis.image
+
+    def blended_network(self, state: EditState) -> tuple[Network, tuple[str, ...]]:
+        """The blend of a state as one new network, and sentences on what is not in it; see `engine.baking`.
+
+        Raises:
+            EngineError: as `resolve`; there is nothing to blend.
+        """
+        edit, _ = self._decided(state)
+        network, notes = baked_network(self.group(edit), edit, self.store)
+        return network, (*edit.warnings, *notes)
 
     def forget(self) -> None:
         """Let go of everything that can be loaded or computed again."""

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog
 
 from engine.errors import EngineError, MissingModelError
 from engine.library_records import LatentRecord
-from engine.messages import DrawLines, EngineReady, JobFinished, LinesDrawn, SaveBlend
+from engine.messages import BlendSaved, DrawLines, EngineReady, JobFinished, LinesDrawn, SaveBlend
 from engine.places import resources_folder
 from engine.sample_portraits import sample_name, sample_photos
 from engine.session_file import SESSION_SUFFIX
@@ -258,10 +258,10 @@ class Commands(QObject):
     def _blend_saved(self, event: JobFinished) -> None:
         if event.error is not None:
             self._messages.error(event.error)
-        elif event.result is not None:
+        elif isinstance(event.result, BlendSaved):
             self._collection.refresh()
-            notes = event.result.notes if isinstance(event.result, BlendSaved) else ()
-            self._messages.say("The blend is saved as a model of its own.", " ".join(("It is on the shelf now.", *notes)))
+            hint = " ".join(("It is on the shelf now.", *event.result.notes))
+            self._messages.say("The blend is saved as a model of its own.", hint)
 
     @Slot()
     def open_portrait(self) -> None:

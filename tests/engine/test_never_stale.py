@@ -358,7 +358,9 @@ TURNS: dict[str, tuple[int, Turn]] = {
     "style that there is none of": (3, lambda state: with_style_edit(state, StyleEdit(5, 99, 0.5))),
 }
 
-STUDIO_TURNS: dict[str, tuple[int, Callable[[Studio, EditState], EditState]]] = {
+StudioTurn: TypeAlias = Callable[[Studio, EditState], EditState]
+
+STUDIO_TURNS: dict[str, tuple[int, StudioTurn]] = {
     "direction": (0, lambda studio, state: along(studio, state, 0.5)),
     "direction from row 3": (1, lambda studio, state: along(studio, state, 0.5, (3, 6))),
     "direction from row 4": (2, lambda studio, state: along(studio, state, 0.5, (4, 99))),
@@ -370,6 +372,40 @@ STUDIO_TURNS: dict[str, tuple[int, Callable[[Studio, EditState], EditState]]] = 
     "colour of A under an overlay": (
         1,
         lambda studio, state: covered(studio, with_blend(state, torgb=Source.A), 0.5, (0.0,) * 4 + (1.0, 1.0)),
+    ),
+}
+
+
+STUDIO_FROM_ELSEWHERE: dict[str, tuple[int, StudioTurn, StudioTurn]] = {
+    "step along a direction": (
+        2,
+        lambda studio, state: along(studio, state, 0.5, (4, 6)),
+        lambda studio, state: along(studio, state, 0.6, (4, 6)),
+    ),
+    "direction": (
+        2,
+        lambda studio, state: along(studio, state, 0.5, (4, 6)),
+        lambda studio, state: with_direction(state, 0, DirectionUse(studio.directions[0], 0.5, (4, 6))),
+    ),
+    "alpha of the third of three": (
+        1,
+        lambda studio, state: covered(studio, with_blend(state, width=1.0), 0.5, (0.0, 0.0, 1.0, 1.0, 1.0, 1.0)),
+        lambda studio, state: covered(studio, with_blend(state, width=1.0), 0.6, (0.0, 0.0, 1.0, 1.0, 1.0, 1.0)),
+    ),
+    "channel": (
+        2,
+        lambda studio, state: with_style_edit(state, StyleEdit(4, 0, 0.5)),
+        lambda studio, state: replace(state, style_edits=(StyleEdit(4, 1, 0.5),)),
+    ),
+    "step of a channel": (
+        1,
+        lambda studio, state: with_style_edit(state, StyleEdit(3, 0, 0.5, torgb=True)),
+        lambda studio, state: with_style_edit(state, StyleEdit(3, 0, 0.6, torgb=True)),
+    ),
+    "fraction of a seed": (
+        2,
+        lambda studio, state: with_noise(state, layer_seeds=(None,) * 4 + (0.5,)),
+        lambda studio, state: with_noise(state, layer_seeds=(None,) * 4 + (0.6,)),
     ),
 }
 
@@ -433,21 +469,35 @@ FROM_ELSEWHERE: dict[str, tuple[int, Turn, Turn]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*TURNS, *FROM_ELSEWHERE, *STUDIO_TURNS])
+@pytest.mark.parametrize("name", [*TURNS, *FROM_ELSEWHERE])
 def test_that_turning_a_control_draws_from_the_first_block_that_it_changes(
     studio: Studio, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = EditState(*studio.pairs["skip"], SeedLatent(3), blend=Blend(4))
     if name in TURNS:
         first, turn = TURNS[name]
-    elif name in STUDIO_TURNS:
-        first, studio_turn = STUDIO_TURNS[name]
-        expect(studio, before, studio_turn(studio, before), first, monkeypatch)
-        return
     else:
         first, start, turn = FROM_ELSEWHERE[name]
         before = start(before)
     expect(studio, before, turn(before), first, monkeypatch)
+
+
+@pytest.mark.parametrize("name", STUDIO_TURNS)
+def test_that_a_further_model_or_a_direction_draws_from_the_first_block_that_it_changes(
+    studio: Studio, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = EditState(*studio.pairs["skip"], SeedLatent(3), blend=Blend(4))
+    first, turn = STUDIO_TURNS[name]
+    expect(studio, before, turn(studio, before), first, monkeypatch)
+
+
+@pytest.mark.parametrize("name", STUDIO_FROM_ELSEWHERE)
+def test_that_what_is_on_already_draws_from_the_first_block_that_it_changes(
+    studio: Studio, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, start, turn = STUDIO_FROM_ELSEWHERE[name]
+    before = start(studio, EditState(*studio.pairs["skip"], SeedLatent(3), blend=Blend(4)))
+    expect(studio, before, turn(studio, before), first, monkeypatch)
 
 
 def test_that_a_portrait_is_known_by_its_latent_and_by_its_noise(
