@@ -17,13 +17,17 @@ import numpy as np
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.errors import EngineError, MissingModelError
 from engine.framing import FacePoints
+from engine.kinship import LayerDistance, WeightDistance
 from engine.latents import LatentStore
 from engine.library import Library
 from engine.messages import (
     BlendSaved,
+    CompareWeights,
     DrawLines,
+    DrawSheet,
     EngineReady,
     EngineStopped,
+    ExportNetwork,
     ExportStill,
     Frame,
     InvertPortrait,
@@ -36,6 +40,7 @@ from engine.messages import (
     LoadModel,
     MakeThumbnail,
     ModelLoaded,
+    NetworkExported,
     OpenPortrait,
     Pixels,
     PortraitInverted,
@@ -44,8 +49,10 @@ from engine.messages import (
     RenderFailed,
     RenderRequest,
     SaveBlend,
+    SheetDrawn,
     StillExported,
     ThumbnailMade,
+    WeightsCompared,
 )
 from engine.state import EditState, ModelRef, SeedLatent, StoredLatent, View
 
@@ -66,6 +73,15 @@ def descriptor(resolutions: tuple[int, ...] = RESOLUTIONS) -> NetworkDescriptor:
     return NetworkDescriptor(
         "stylegan2", resolutions[-1], 3, 2 * len(resolutions), 64, 64, 0, tuple(layers)
     )
+
+
+def distances() -> WeightDistance:
+    """Of two relatives that differ more the finer it gets."""
+    layers = tuple(
+        LayerDistance(layer.name, layer.resolution, 0.02 * (index + 1))
+        for index, layer in enumerate(descriptor().layers)
+    )
+    return WeightDistance(layers, 0.15, same_noise=True, mapping=0.0, w_avg=0.01)
 
 
 def paint(state: EditState, view: View, size_px: int = SIZE_PX) -> Pixels:
@@ -122,6 +138,7 @@ class FakeEngine:
     stopped: bool = False
     stop_in_time: bool = True
     warnings: tuple[str, ...] = ()
+    distance: WeightDistance = field(default_factory=distances)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     # --- engine.messages.Engine -----------------------------------------------------------------------------------
@@ -218,6 +235,14 @@ class FakeEngine:
                 return ThumbnailMade(tag, self.painter(state, view, size))
             case SaveBlend(path=path):
                 return BlendSaved(path, ModelRef("f" * 64, path.stem))
+            case CompareWeights(a=a, b=b):
+                return WeightsCompared(a, b, self.distance)
+            case ExportNetwork(path=path, form=form):
+                path.write_bytes(b"network")
+                return NetworkExported(path, form, 4e-6, ("Noise is constant.",))
+            case DrawSheet(path=path, plan=plan):
+                path.write_bytes(b"sheet")
+                return SheetDrawn(path, (640, 480), plan.count)
             case DrawLines(path=path):
                 path.write_bytes(b"lines")
                 return LinesDrawn(path, (512, 512))

@@ -1,4 +1,4 @@
-"""A verb that does nothing: ``fake_verb.py BEHAVIOUR measure MODEL ... `` or ``... train portrait-data ...``.
+"""A verb that does nothing: ``fake_verb.py BEHAVIOUR measure MODEL ...``, ``... train portrait-data``, ``... batch``.
 
 whole: tells recorded events and ends. waits: tells the first ones and is at work until it is killed.
 refuses: complains. breaks: crashes as a program does.
@@ -45,6 +45,13 @@ PORTRAITS = (
 )
 
 
+BATCH = (
+    {"event": "BatchStarted", "total": 3, "folder": "/x"},
+    {"event": "BatchProgress", "text": "seed 3, 1 of 3", "done": 0, "total": 3, "elapsed_s": 1, "time_left_s": None},
+    {"event": "BatchSkipped", "name": "wall.png", "problem": "wall.png: No face was found in it."},
+)  # fmt: skip
+
+
 def tell(event: dict[str, Any]) -> None:
     print(json.dumps(event), flush=True)
 
@@ -78,20 +85,39 @@ def finish_portraits(arguments: list[str]) -> None:
     tell({"event": "PortraitsMade", **made})
 
 
+def finish_batch(arguments: list[str]) -> None:
+    from PIL import Image
+
+    out = Path(after(arguments, "-o"))
+    out.mkdir(parents=True)
+    (out / "arguments.json").write_text(json.dumps(arguments))
+    (out / "recipe.json").write_text(Path(arguments[1]).read_text())
+    for number in range(2):
+        Image.new("RGB", (64, 64), (number, 90, 120)).save(out / f"{number}.png")
+        file = str(out / f"{number}.png")
+        tell({"event": "BatchPicture", "name": f"seed {number}", "file": file, "is_new": True})
+    made = {"made": 2, "kept": 0, "failed": 1, "sheet": str(out / "1.png"), "elapsed_s": 4.0}
+    tell({"event": "BatchFinished", **made})
+
+
 def main(behaviour: str, arguments: list[str]) -> None:
     if behaviour == "refuses":
         print("a library warns\ngraft: The folder few holds 9 pictures; at least 10 are needed.", file=sys.stderr)
         raise SystemExit(1)
     if behaviour == "breaks":
         raise RuntimeError("out of luck")
-    is_measuring = arguments[0] == "measure"
-    for event in MEASURE if is_measuring else PORTRAITS:
+    events, finish = {
+        "measure": (MEASURE, finish_measuring),
+        "batch": (BATCH, finish_batch),
+        "train": (PORTRAITS, finish_portraits),
+    }[arguments[0]]
+    for event in events:
         tell(event)
     print("no event at all", flush=True)
     if behaviour == "waits":
         threading.Event().wait(PATIENCE_S)
         return
-    (finish_measuring if is_measuring else finish_portraits)(arguments)
+    finish(arguments)
 
 
 if __name__ == "__main__":
