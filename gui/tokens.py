@@ -19,6 +19,8 @@ class Theme:
         line: Borders and tracks.
         a, b: The two models, as shapes.
         a_text, b_text: The two models, as letters on any surface.
+        c, d, e, f: Further models, as shapes; from the fifth on the colours come again.
+        c_text, d_text, e_text, f_text: Further models, as letters on any surface.
         knob, knob_edge: What the hand holds.
     """
 
@@ -40,6 +42,14 @@ class Theme:
     b: str
     a_text: str
     b_text: str
+    c: str
+    d: str
+    e: str
+    f: str
+    c_text: str
+    d_text: str
+    e_text: str
+    f_text: str
     focus: str
     warn: str
     error: str
@@ -66,6 +76,14 @@ DARK = Theme(
     b="#ee8560",
     a_text="#45b3a8",
     b_text="#ee8560",
+    c="#b794f6",
+    d="#93bf4f",
+    e="#e583b8",
+    f="#5fb2e6",
+    c_text="#b794f6",
+    d_text="#93bf4f",
+    e_text="#e583b8",
+    f_text="#5fb2e6",
     focus="#7aa2f7",
     warn="#e0b04c",
     error="#e5646e",
@@ -93,6 +111,14 @@ LIGHT = Theme(
     b="#cf5a33",
     a_text="#156f66",
     b_text="#a63f1b",
+    c="#7c4dcc",
+    d="#5c8016",
+    e="#b83a80",
+    f="#1c7cab",
+    c_text="#6a3bb8",
+    d_text="#4a6a0c",
+    e_text="#9c2a69",
+    f_text="#14648c",
     focus="#3d6fd6",
     warn="#a97612",
     error="#c1313d",

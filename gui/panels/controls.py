@@ -21,7 +21,7 @@ class Controls(QScrollArea):
     ) -> None:
         super().__init__(parent)
         self._settings = settings
-        self.blend = BlendPanel(session, collection)
+        self.blend = BlendPanel(session, collection, settings)
         self.latent = LatentPanel(session, collection)
         self.mix = MixPanel(session, collection)
         self.noise = NoisePanel(session, collection)

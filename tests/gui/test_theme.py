@@ -44,7 +44,7 @@ def contrast(one: QColor | str, other: QColor | str) -> float:
 
 @THEMES
 @pytest.mark.parametrize("surface", ["window", "panel", "raised", "sunken"])
-@pytest.mark.parametrize("text", ["text", "muted", "a_text", "b_text"])
+@pytest.mark.parametrize("text", ["text", "muted", *(f"{model}_text" for model in "abcdef")])
 def test_that_text_can_be_read_on_every_surface(theme: Theme, surface: str, text: str) -> None:
     assert contrast(getattr(theme, text), getattr(theme, surface)) >= 4.5
 
@@ -67,7 +67,7 @@ def test_that_text_can_be_read_on_a_tinted_row(theme: Theme, badge: str) -> None
 
 
 @THEMES
-@pytest.mark.parametrize("shape", ["a", "b", "focus", "warn", "error"])
+@pytest.mark.parametrize("shape", [*"abcdef", "focus", "warn", "error"])
 def test_that_shapes_stand_out_from_the_panel(theme: Theme, shape: str) -> None:
     assert contrast(getattr(theme, shape), theme.panel) >= 3.0
 
