@@ -69,6 +69,7 @@ class Canvas(QWidget):
     zoom_changed = Signal(float)
     pointed = Signal(object)  # PixelReading under the cursor, None where there is no picture; once asked for
     paths_dropped = Signal(object)
+    align_begun = Signal()
     align_accepted = Signal(object)
     align_cancelled = Signal()
     align_changed = Signal(object)
@@ -420,6 +421,7 @@ class Canvas(QWidget):
         view.raise_()
         view.setFocus(Qt.FocusReason.OtherFocusReason)
         self._is_aligning = True
+        self.align_begun.emit()
 
     def set_faces(self, faces: tuple[FacePoints, ...]) -> None:
         """The other faces that were found: each can be clicked."""

@@ -181,11 +181,11 @@ class MainWindow(QMainWindow):
         layout: dict[str, tuple[str | QMenu | None, ...]] = {
             "&File": ("open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
             "&Edit": (
-                "undo", "redo", None, "copy", "paste", None, "new_seed", "surprise", None,
+                "undo", "redo", None, "copy", "paste", None, "new_seed", "surprise", "explore", None,
                 "save_look", "restore_look",
             ),
             "&View": (
-                *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None,
+                *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None, "history", None,
                 "fit", "one_to_one", "zoom_in", "zoom_out", "pixel_values", None, "hide_docks",
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
@@ -255,14 +255,20 @@ class MainWindow(QMainWindow):
 
     @property
     def centre(self) -> QWidget:
-        """What is in the middle: the canvas, or the search for a portrait."""
-        parts = self.parts
-        return parts.inversion if self.stack.currentWidget() is parts.inversion else parts.canvas
+        """What is in the middle: the canvas, or what stands in for it."""
+        return self.stack.currentWidget() or self.parts.canvas
+
+    def show_in_centre(self, widget: QWidget | None) -> None:
+        """Put a widget in place of the canvas; None shows the canvas again."""
+        if widget is not None and self.stack.indexOf(widget) < 0:
+            self.stack.addWidget(widget)
+        self.stack.setCurrentWidget(self.parts.canvas if widget is None else widget)
 
     @Slot(bool)
     def show_search(self, shown: bool) -> None:
         """Show the search for a portrait in place of the canvas, or the canvas again."""
-        self.stack.setCurrentWidget(self.parts.inversion if shown else self.parts.canvas)
+        if shown or self.centre is self.parts.inversion:
+            self.show_in_centre(self.parts.inversion if shown else None)
 
     @Slot()
     def focus_next_part(self) -> None:

@@ -10,9 +10,8 @@ from PySide6.QtGui import QImage
 
 from engine.messages import Pixels
 from engine.state import EditState
-from gui.thumbnails import Thumbnails
+from gui.thumbnails import SIZE_PX, Thumbnails
 
-PREFIX = "state:"
 KEPT_TAGS = 4000
 
 
@@ -21,9 +20,22 @@ class StatePictures(QObject):
 
     ready = Signal(object, QImage)  # EditState
 
-    def __init__(self, thumbnails: Thumbnails, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        thumbnails: Thumbnails,
+        parent: QObject | None = None,
+        *,
+        prefix: str = "state:",
+        size_px: int = SIZE_PX,
+    ) -> None:
+        """
+        Args:
+            prefix: Of the tags: pictures of one size have one of their own.
+        """
         super().__init__(parent)
         self._thumbnails = thumbnails
+        self._prefix = prefix
+        self._size_px = size_px
         self._tags: dict[EditState, str] = {}
         self._states: dict[str, EditState] = {}
         self._numbers = itertools.count()
@@ -39,18 +51,19 @@ class StatePictures(QObject):
         if state.model_a is not None:
             self._thumbnails.keep(self.tag(state), pixels)
 
-    def want(self, who: str, states: Iterable[EditState]) -> None:
-        """Have these drawn, in this order and before those that others want.
+    def want(self, who: str, states: Iterable[EditState], *, first: bool = False) -> None:
+        """Have these drawn, in this order and before those that others want of this kind.
 
         Args:
             who: Whose wish it is; it replaces the one before.
+            first: Before thumbnails of any kind.
         """
         self._wishes.pop(who, None)
         self._wishes = {who: tuple(states), **self._wishes}
-        self._thumbnails.drop_wishes(PREFIX)
+        self._thumbnails.drop_wishes(self._prefix)
         for state in itertools.chain.from_iterable(self._wishes.values()):
             if state.model_a is not None:
-                self._thumbnails.want(self.tag(state), state)
+                self._thumbnails.want(self.tag(state), state, size_px=self._size_px, first=first)
 
     def tag(self, state: EditState) -> str:
         tag = self._tags.get(state)
@@ -58,7 +71,7 @@ class StatePictures(QObject):
             while len(self._tags) >= KEPT_TAGS:
                 oldest = next(iter(self._tags))
                 del self._states[self._tags.pop(oldest)]
-            tag = self._tags[state] = f"{PREFIX}{next(self._numbers)}"
+            tag = self._tags[state] = f"{self._prefix}{next(self._numbers)}"
             self._states[tag] = state
         return tag
 

@@ -41,10 +41,18 @@ class Thumbnails(QObject):
     def put(self, tag: str, picture: QImage) -> None:
         self._take(tag, picture)
 
-    def want(self, tag: str, state: EditState, view: View = View.BLEND) -> None:
-        """Have the engine draw it, if nobody has yet; `ready` tells."""
+    def want(
+        self, tag: str, state: EditState, view: View = View.BLEND, *, size_px: int = SIZE_PX, first: bool = False
+    ) -> None:
+        """Have the engine draw it, if nobody has yet; `ready` tells.
+
+        Args:
+            first: Before all others that are wanted.
+        """
         if tag not in self._pictures and tag not in self._wanted:
-            self._wanted[tag] = MakeThumbnail(state, tag, SIZE_PX, view)
+            self._wanted[tag] = MakeThumbnail(state, tag, size_px, view)
+            if first:
+                self._wanted.move_to_end(tag, last=False)
             self._next()
 
     def forget(self, tag: str) -> None:

@@ -37,7 +37,7 @@ THUMB_PX = 60
 _PITCH_PX = 70
 _GROUP_GAP_PX = 19
 _MARK_PX = 15
-_ASIDE = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+_ASIDE: dict[int, int] = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 @dataclass(frozen=True, slots=True)
