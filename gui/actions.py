@@ -34,6 +34,7 @@ _PLANS = {
     "paste": _Plan("Paste", ("Ctrl+V",), "A picture with its recipe, a photo, or a file or its path"),
     "new_seed": _Plan("New seed", ("R",), "Another face, everything else the same"),
     "surprise": _Plan("Surprise me", ("Shift+R",), "Another face, blended another way; locked controls stay"),
+    "explore": _Plan("Explore variations", ("E",), "A sheet of pictures like this one to pick from", checkable=True),
     "save_look": _Plan("Save look…", ("Ctrl+L",), "Keep what is done to this face, for other faces"),
     "restore_look": _Plan("Bring back deleted look", (), "The look that was deleted last"),
     # View
@@ -47,6 +48,7 @@ _PLANS = {
     "pin": _Plan("Pin this picture", ("P",), "Set it aside, to compare with and to go back to"),
     "compare_photo": _Plan("Compare with the photo", ("Shift+C",), "A portrait's photo against the blend"),
     "pixel_values": _Plan("Pixel values", ("I",), "The colours under the cursor, in the status bar", checkable=True),
+    "history": _Plan("History tree", ("Ctrl+H",), "Every step so far as a tree of pictures, with names and stars"),
     "fit": _Plan("Fit to window", ("F",)),
     "one_to_one": _Plan("Actual size", ("Z",)),
     "zoom_in": _Plan("Zoom in", ("Ctrl++", "Ctrl+=")),

@@ -67,11 +67,13 @@ if TYPE_CHECKING:
     from gui.clipboard_flow import ClipboardFlow
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
+    from gui.explore.flow import ExploreFlow
     from gui.export.batch_flow import BatchFlow
     from gui.export.flow import ExportFlow
     from gui.help_flow import HelpFlow
     from gui.directions.flow import DirectionFlow
     from gui.directions.section import DirectionSection
+    from gui.history_tree.window import HistoryWindow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
     from gui.panels.mix_panel import MixPanel
@@ -210,6 +212,8 @@ class Studio(QObject):
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)
         self._connect_comparing(parts)
+        self.window.actions_["explore"].triggered.connect(lambda: self.explore.toggle())
+        self.window.actions_["history"].triggered.connect(lambda: self.history.toggle())
         self._connect_mixing(parts.controls.mix)
         self.window.actions_["copy"].triggered.connect(lambda: self.clipboard.copy())
         self.window.actions_["paste"].triggered.connect(lambda: self.clipboard.paste())
@@ -285,6 +289,22 @@ class Studio(QObject):
             self.window, self.session, self.collection, self.settings, self.opener.open_paths,
             self.commands.use_portrait, self,
         )
+
+    @cached_property
+    def explore(self) -> ExploreFlow:
+        """Sheets of variations round the present picture."""
+        from gui.explore.flow import ExploreFlow
+
+        return ExploreFlow(
+            self.window, self.session, self.collection, self.thumbnails, self.messages, self.settings, self
+        )
+
+    @cached_property
+    def history(self) -> HistoryWindow:
+        """The tree of everything that was on screen."""
+        from gui.history_tree.window import HistoryWindow
+
+        return HistoryWindow(self.session, self.strip.pictures, self.settings, self.window)
 
     @cached_property
     def photos(self) -> PortraitPhotos:
@@ -457,7 +477,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring", "batch", "mixing", "clipboard"):
+        for name in ("training", "measuring", "batch", "mixing", "clipboard", "history"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         if "photos" in self.__dict__:

@@ -17,6 +17,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QPai
 from gui.theme import current_theme
 
 GLYPHS = {
+    "again": "arrows-clockwise",
     "check": "check",
     "close": "x",
     "command": "command",
@@ -37,6 +38,7 @@ GLYPHS = {
     "history": "clock-counter-clockwise",
     "image": "image",
     "info": "info",
+    "kept": "bookmark-simple",
     "keyboard": "keyboard",
     "layers": "stack",
     "lock": "lock-simple",
@@ -55,6 +57,7 @@ GLYPHS = {
     "save": "floppy-disk",
     "search": "magnifying-glass",
     "settings": "gear-six",
+    "star": "star",
     "sun": "sun",
     "swap": "arrows-left-right",
     "trash": "trash",
@@ -63,6 +66,8 @@ GLYPHS = {
     "unlink": "link-break",
     "unlock": "lock-simple-open",
     "warning": "warning",
+    "zoom_in": "magnifying-glass-plus",
+    "zoom_out": "magnifying-glass-minus",
 }
 """Our names for things and the set's names for their pictures."""
 

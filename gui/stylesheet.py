@@ -56,6 +56,9 @@ QPushButton[role="primary"]:hover, QToolButton[role="primary"]:hover { backgroun
 QPushButton[role="primary"]:disabled, QToolButton[role="primary"]:disabled {
     background: $panel; border-color: $line;
 }
+QPushButton[role="switch"] { border-radius: 10px; padding: 2px 11px; color: $muted; }
+QPushButton[role="switch"]:checked { background: $selected; border-color: $focus; color: $text; }
+QPushButton[role="switch"]:disabled { background: $panel; border-color: $line; color: $disabled; }
 QPushButton[role="quiet"], QToolButton[role="quiet"] {
     background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px;
 }
