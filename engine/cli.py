@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from engine.animate_cli import animate
 from engine.atomic import check_writable, write_atomic
 from engine.batch_cli import batch
+from engine.blend_cli import Overlays, blend, with_overlays
 from engine.cli_options import (
     Alpha,
     ClassIndex,
@@ -45,8 +46,8 @@ from engine.cli_values import changed_state, choose_face, face_from_options
 from engine.console import Progress, complain, note
 from engine.convert_cli import convert
 from engine.device import prepare_process
+from engine.direction_cli import DirectionSteps, directions, with_steps
 from engine.doctor_cli import doctor
-from engine.errors import StorageError
 from engine.get_cli import get
 from engine.line_cli import sketch
 from engine.look import apply_look
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
 OpenWindow: TypeAlias = Callable[[Sequence[str]], int]
 
 MAX_SHEET_PICTURES = 400
-DEFAULT_SWAP = 32
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -206,10 +206,12 @@ def render(
     level: Level = None,
     width: Width = None,
     alpha: Alpha = None,
+    overlay: Overlays = None,
     noise: NoiseKind = None,
     noise_strength: NoiseStrength = None,
     noise_seed: NoiseSeed = None,
     class_index: ClassIndex = None,
+    direction: DirectionSteps = None,
     view: Which = None,
     size: SizePx = None,
     device: Device = None,
@@ -226,6 +228,7 @@ def render(
       python main.py render seven.png --out again.png
       python main.py render seven.png --alpha 0.3 --view blend --out softer.png
       python main.py render --look "Half toon" --seed 7 --out half.png
+      python main.py render --seed 7 --direction found.safetensors#2:1.5 --out other.png
       python main.py render --model ffhq.pkl --model-b toon.pkl --swap-resolution 32 --seed 3 -o three.tif
     """
     from engine.export.stills import still_suffix
@@ -258,46 +261,11 @@ def render(
         )
         if model_b is not None and state.model_a is not None and state.model_b is not None:
             engine.check_pair(state.model_a, state.model_b)  # B was asked for: without it, this is another picture
+        state = with_overlays(with_steps(state, direction or (), engine), overlay or (), engine)
         shown = view or (found.view if found is not None else View.BLEND)
         image = engine.render(state, shown, size)
         engine.export(out, image, state, shown)
         _say_written(out, image.shape[1], image.shape[0], engine.device)
-
-
-@app.command()
-def blend(
-    low: Annotated[str, typer.Argument(metavar="A", help="Gives the low resolutions: structure.")],
-    high: Annotated[str, typer.Argument(metavar="B", help="Gives the high ones: rendering.")],
-    out: Out,
-    swap_resolution: Annotated[
-        int | None,
-        typer.Option(metavar="PX", help="Blocks up to this size come from A.", show_default="32, or half its size"),
-    ] = None,
-    level: Annotated[int, typer.Option(min=0, max=1, help="Swap before (0) or within (1) the next block.")] = 0,
-    width: Annotated[float, typer.Option(min=0.0, metavar="LAYERS", help="Width of a soft transition.")] = 0.0,
-    alpha: Alpha = None,
-) -> None:
-    """Blend two models into a new one.
-
-    Layer swapping as in Pinkney & Adler 2020. The models should be relatives: one fine-tuned from the other. For
-    strangers it works, and looks it; a note says how far apart they are.
-
-    \b
-    Example:
-      python main.py blend ffhq.pkl toon.pkl --swap-resolution 32 -o toonified.safetensors
-    """
-    _must_take_a_model(out)
-    with _engine("cpu") as engine:
-        from engine.blending import blend_networks
-        from engine.weight_distance import weight_distance
-
-        a, b = engine.network(low), engine.network(high)
-        if swap_resolution is None:
-            swap_resolution = max(4, min(DEFAULT_SWAP, a.descriptor.img_resolution // 2))
-        blend_networks(a, b, swap_resolution, level, width, alpha).save(out)
-        if warning := weight_distance(a, b).warning:
-            engine.notes.append(warning)
-    typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 
 
 @app.command()
@@ -389,7 +357,9 @@ def open_files(
 
 app.command()(animate)
 app.command()(batch)
+app.command()(blend)
 app.command()(convert)
+app.command()(directions)
 app.command()(get)
 app.command()(measure)
 app.command()(doctor)
@@ -397,13 +367,6 @@ app.command("looks")(list_looks)
 app.command()(sheet)
 app.command()(sketch)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
-
-
-def _must_take_a_model(out: Path) -> None:
-    if out.suffix.lower() != ".safetensors":
-        hint = "End its name in .safetensors."
-        raise StorageError(f"Graft writes models as .safetensors; “{out.name:.60}” ends otherwise.", hint)
-    check_writable(out)
 
 
 def _say_written(out: Path, width: int, height: int, device: str) -> None:

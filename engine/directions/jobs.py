@@ -83,7 +83,7 @@ class DirectionJobs:
         edit = self._pipeline.resolve_view(job.state, job.view)
         if job.layer_range is not None and not 0 <= job.layer_range[0] < job.layer_range[1] <= edit.num_ws:
             first, stop = job.layer_range
-            raise JobError(f"Rows {first} to {stop} were asked for; this model has rows 0 to {edit.num_ws}.")
+            raise JobError(f"Rows {first} to {stop - 1} were asked for; this model has rows 0 to {edit.num_ws - 1}.")
         before = 0.5 if job.method is DirectionMethod.GANSPACE_ACTIVATIONS else 0.0
         found: Components
         if job.method is DirectionMethod.GANSPACE_ACTIVATIONS:
@@ -124,19 +124,21 @@ class DirectionJobs:
         edit = self._pipeline.resolve_view(job.state, job.view)
         network = self._pipeline.group(edit).a
         sizes = network.descriptor
-        moments = yield from self._moments_of(edit, measured_on(reads), 0.0)
+        moments = None
+        if not all(read.in_sigmas for read in reads):
+            moments = yield from self._moments_of(edit, measured_on(reads), 0.0)
         model = _model_of(edit, job.view)
         notes: list[str] = []
         ready = []
         for read in reads:
             values = read.values
-            if read.space is Space.Z:
+            if read.space is Space.Z and moments is not None:
                 values = _out_of_z(read, moments)
                 notes.append(
                     "By its name this file is for Z; it was turned into the direction of W that comes closest to it."
                 )
             values = fitted(replace(read, values=values), sizes.w_dim, sizes.num_ws)
-            if not read.in_sigmas:
+            if moments is not None and not read.in_sigmas:
                 values = moments.one_sigma(values)
             elif not np.any(values):
                 raise LatentError(f"“{read.name:.60}” leads nowhere: it is zero.")

@@ -154,7 +154,7 @@ def affines_for(pipeline: Pipeline, edit: ResolvedEdit, layer_range: tuple[int, 
             found = True
             yield _styled_layer(pipeline, edit, spec).affine
     if not found:
-        raise JobError(f"This model has no layers from row {first} to {stop}; its rows are 0 to {edit.num_ws}.")
+        raise JobError(f"No layer of this model reads rows {first} to {stop - 1}.", "Choose other layers.")
 
 
 def _styled_layer(pipeline: Pipeline, edit: ResolvedEdit, spec: LayerSpec) -> StyledLayer:
