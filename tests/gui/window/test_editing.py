@@ -231,6 +231,19 @@ def test_that_space_shows_a_while_it_is_held(desk: Desk) -> None:
     assert canvas.wanted_views == (View.BLEND,)
 
 
+def test_that_space_shows_a_also_from_a_slider_and_from_a_floating_panel(desk: Desk) -> None:
+    desk.press(Qt.Key.Key_2)
+    window, canvas = desk.studio.window, desk.studio.canvas
+    slider = window.parts.controls.blend.alpha
+    for floats in (False, True):
+        window.controls_dock.setFloating(floats)
+        slider.setFocus()
+        QTest.keyPress(slider, Qt.Key.Key_Space)
+        assert View.A in canvas.wanted_views
+        QTest.keyRelease(slider, Qt.Key.Key_Space)
+        assert canvas.wanted_views == (View.BLEND,)
+
+
 def test_that_space_on_a_button_presses_the_button(desk: Desk) -> None:
     button = desk.studio.window.buttons["new_seed"]
     button.setFocus()
