@@ -64,6 +64,9 @@ _PLANS = {
     "add_model": _Plan("Add model…", ("Ctrl+M",), "A StyleGAN2 file: .pkl, .pt, .pth, .safetensors"),
     "train": _Plan("Train a model…", ("Ctrl+T",), "Teach a model your pictures: a folder, a goal, Start"),
     "measure": _Plan("Measure a model…", (), "How good its pictures are, how varied, and whether it copies"),
+    "directions": _Plan("Find directions…", ("Ctrl+Shift+D",), "Sliders for light, hair, age, from the model itself"),
+    "import_directions": _Plan("Import directions…", (), "From a .npy, .npz, .safetensors or .pt file"),
+    "styles": _Plan("StyleSpace channels…", (), "Single channels of a layer's style"),
     "swap": _Plan("Swap A and B", ("X",)),
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from gui.collection import Collection
+from gui.directions.section import DirectionSection
 from gui.panels.blend_panel import BlendPanel
 from gui.panels.latent_panel import LatentPanel
 from gui.panels.mix_panel import MixPanel
@@ -25,6 +26,7 @@ class Controls(QScrollArea):
         self.latent = LatentPanel(session, collection)
         self.mix = MixPanel(session, collection)
         self.noise = NoisePanel(session, collection)
+        self.directions = DirectionSection(session, collection)
         inside = QWidget()
         inside.setProperty("role", "panel")
         column = QVBoxLayout(inside)
@@ -41,7 +43,7 @@ class Controls(QScrollArea):
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        return self.blend, self.latent, self.mix, self.noise
+        return self.blend, self.latent, self.mix, self.noise, self.directions
 
     def _foldable(self) -> dict[str, Section]:
         named = {section.title.lower(): section for section in self.sections}

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from engine.direction_events import FindDirections, ImportDirections
 from engine.errors import printable
 from engine.messages import (
     DrawLines,
@@ -56,6 +57,10 @@ def job_title(job: Job) -> str:
             return f"Saving {printable(path.name, 60)}"
         case DrawLines(portrait=path):
             return f"Drawing {printable(path.name, 60)}"
+        case FindDirections():
+            return "Finding directions"
+        case ImportDirections(path=path):
+            return f"Reading {printable(path.name, 60)}"
         case _:
             return ""
 
