@@ -40,6 +40,7 @@ from gui.exporting import Exporter
 from gui.first_hints import FirstHints, Hint
 from gui.first_look import first_state
 from gui.held_keys import HeldKeys
+from gui.import_later import ImportLater
 from gui.kept_pictures import KeptPictures
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
@@ -85,6 +86,9 @@ PAINTED_BY_MS = 1000
 
 LATER_MS = 300
 """After the engine is ready: time for the first picture."""
+
+SOON_NEEDED = ("gui.compare.flow", "gui.training.flow")
+"""Imported then, on a thread."""
 
 SWITCH_S = 0.001
 """How long a thread that runs Python may keep others waiting. 5 ms, the usual, are felt while torch is imported."""
@@ -135,6 +139,7 @@ class Studio(QObject):
         self._files: tuple[Path, ...] = ()
         self._has_begun = False
         self._is_closed = False
+        self._imports = ImportLater(self)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.places, self.library = self._opened(places)
         self.settings = Settings(self.places.config / FILE_NAME)
@@ -422,7 +427,13 @@ class Studio(QObject):
     @Slot()
     def _engine_ready(self) -> None:
         self.bridge.engine_ready.disconnect(self._engine_ready)
-        QTimer.singleShot(LATER_MS, self, self._find_trainings)
+        QTimer.singleShot(LATER_MS, self, self._import_later)
+
+    @Slot()
+    def _import_later(self) -> None:
+        if not self._is_closed:
+            self._imports.done.connect(self._find_trainings)
+            self._imports.start(SOON_NEEDED)
 
     @Slot()
     def _find_trainings(self) -> None:
@@ -480,6 +491,7 @@ class Studio(QObject):
         for name in ("training", "measuring", "batch", "mixing", "clipboard", "history"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
+        self._imports.close()
         if "photos" in self.__dict__:
             self.photos.close()
         self.kept.close()
