@@ -24,7 +24,6 @@ from gui.exporting import FORMATS
 from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
-from gui.widgets.choice_cards import ChoiceCard, ChoiceCards
 from gui.widgets.job_card import ProgressLine
 from gui.widgets.sheet_view import SheetView
 
@@ -32,9 +31,9 @@ DEFAULT_SIZE = QSize(1000, 680)
 MINIMUM_SIZE = QSize(860, 560)
 ORDER_PX = 330
 SEARCHES = (
-    ChoiceCard("0", "At once", "The encoder's first guess", "Well under a second a photo"),
-    ChoiceCard("60", "Close", "Sixty steps of search", "Some seconds a photo"),
-    ChoiceCard("300", "Closest", "Three hundred steps", "Half a minute a photo on a processor"),
+    (0, "At once", "The encoder's first guess: well under a second a photo"),
+    (60, "Close, 60 steps", "Some seconds a photo"),
+    (300, "Closest, 300 steps", "Half a minute a photo on a processor"),
 )
 SIZES = ((0, "The model's own"), (512, "512 px at most"), (256, "256 px at most"), (128, "128 px at most"))
 IDLE = "The pictures will be shown here on one sheet."
@@ -80,7 +79,11 @@ class BatchWindow(QWidget):
         self.seeds.setAccessibleName("Seeds")
         self.seeds.setPlaceholderText("such as 0-23 or 4,8,15")
         self.seeds.setToolTip("Faces from seeds: numbers and ranges")
-        self.search = ChoiceCards(SEARCHES, columns=1)
+        self.search = QComboBox()
+        for place, (steps, text, tip) in enumerate(SEARCHES):
+            self.search.addItem(text, steps)
+            self.search.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+        self.search.setToolTip("How long the face of each photo is looked for in model A")
         self.format = QComboBox()
         for suffix, text in FORMATS.items():
             self.format.addItem(text, suffix)
@@ -121,11 +124,13 @@ class BatchWindow(QWidget):
         form.addWidget(title_label("Apply the look to many"))
         form.addWidget(row(self.look_picture, self.look, 1))
         form.addWidget(self.photos)
-        form.addWidget(muted_label("How each photo's face is found"))
-        form.addWidget(self.search)
         form.addWidget(muted_label("Seeds"))
         form.addWidget(self.seeds)
-        for text, control in (("Format", self.format), ("Size", self.size_choice), ("Folder", self.folder_button)):
+        form.addSpacing(4)
+        for text, control in (
+            ("Search for faces", self.search), ("Format", self.format), ("Size", self.size_choice),
+            ("Folder", self.folder_button),
+        ):  # fmt: skip
             control.setAccessibleName(text)
             form.addWidget(row(muted_label(text), 1, control))
         form.addStretch(1)
@@ -174,7 +179,7 @@ class BatchWindow(QWidget):
             folder=self._folder,
             suffix=str(self.format.currentData()),
             size_px=int(self.size_choice.currentData()),
-            steps=int(self.search.current),
+            steps=int(self.search.currentData()),
         )
 
     def set_folder(self, folder: Path) -> None:

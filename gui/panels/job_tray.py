@@ -13,7 +13,6 @@ from engine.direction_events import FindDirections, ImportDirections
 from engine.errors import printable
 from engine.messages import (
     DrawLines,
-    ExportNetwork,
     ExportStill,
     ExportVideo,
     InvertPortrait,
@@ -53,7 +52,7 @@ def job_title(job: Job) -> str:
             return f"Inverting {printable(name, 60)}"
         case ExportStill(path=path) | ExportVideo(path=path):
             return f"Exporting {printable(path.name, 60)}"
-        case SaveBlend(path=path) | ExportNetwork(path=path):
+        case SaveBlend(path=path):
             return f"Saving {printable(path.name, 60)}"
         case DrawLines(portrait=path):
             return f"Drawing {printable(path.name, 60)}"

@@ -124,7 +124,7 @@ def test_that_a_batch_shows_what_came_of_it_and_what_was_left_out(batch: OpenBat
     assert "cannot be read as seeds" in window.note.text()
     window.seeds.setText("3,4")
     window.set_folder(desk.folder / "out")
-    window.search.set_current("0")
+    window.search.setCurrentIndex(0)
     window.start.click()
     assert window.start.text() == "Stop"
     assert desk.studio.window.parts.shelf.tray.card(CARD_ID) is not None
