@@ -96,7 +96,7 @@ class BatchWindow(QWidget):
         self.note.setWordWrap(True)
         self.start = QPushButton("Make them")
         self.start.setProperty("role", "primary")
-        self.state = QLabel(IDLE)
+        self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.state.setWordWrap(True)
         self.bar = ProgressLine()

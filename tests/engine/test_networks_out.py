@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,17 @@ import pytest
 import torch
 from small_networks import random_network, small_config
 
-from engine.errors import ModelError, StorageError
+from engine.errors import EngineError, ModelError, StorageError
 from engine.export import networks
 from engine.export.network_formats import FORMATS, NetworkFormat
 from engine.export.network_layouts import nvidia_tensors, rosinality_tensors
 from engine.export.networks import onnx_error, write_network, write_onnx
+from engine.export.sheet_plan import alpha_stops, grid, seed_stops
+from engine.headless import open_headless
+from engine.messages import DrawSheet, ExportNetwork, NetworkExported, SheetDrawn
 from engine.network import load_network
+from engine.places import HOME_VARIABLE
+from engine.state import EditState, SeedLatent, View
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CONVERTED = GOLDEN / "convert_sg2ada_to_rosinality"
@@ -112,6 +118,34 @@ def test_that_a_file_that_draws_something_else_is_not_kept(tmp_path: Path, monke
     with pytest.raises(ModelError, match="differ by"):
         write_network(tmp_path / "x.pt", random_network(), NetworkFormat.NVIDIA)
     assert (tmp_path / "x.pt").read_bytes() == b"older"
+
+
+def test_that_the_window_gets_a_blend_and_a_sheet_through_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    refs = []
+    with open_headless("cpu") as engine:
+        for seed in range(2):
+            path = tmp_path / f"tiny{seed}.safetensors"
+            random_network(small_config((6, 6, 4)), seed).save(path)
+            refs.append(engine.model(str(path)))
+        state = EditState(model_a=refs[0], model_b=refs[1])
+        out = tmp_path / "blend.pt"
+        exported = engine.run(ExportNetwork(state, out, NetworkFormat.NVIDIA))
+        assert isinstance(exported, NetworkExported)
+        assert exported.max_error == 0.0
+        again = EditState(model_a=engine.model(str(out)), latent=SeedLatent(4))
+        difference = engine.render(again).astype(int) - engine.render(replace(state, latent=SeedLatent(4)))
+        assert abs(difference).max() <= 1
+        alone = engine.run(ExportNetwork(state, tmp_path / "b.pt", NetworkFormat.ROSINALITY, View.B))
+        assert isinstance(alone, NetworkExported)
+        plan = grid(state, alpha_stops((0.0, 1.0)), seed_stops((1, 2)))
+        sheet = engine.run(DrawSheet(plan, tmp_path / "sheet.png", 32))
+        assert isinstance(sheet, SheetDrawn)
+        assert sheet.pictures == 4
+        with pytest.raises(EngineError, match=r"no place for|could not"):
+            engine.run(ExportNetwork(state, tmp_path / "gone" / "x.pt", NetworkFormat.NVIDIA))
 
 
 def test_that_a_wrong_suffix_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
