@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from engine.history import change_label
 from engine.messages import Held
@@ -12,7 +15,9 @@ from engine.state import (
     SeedLatent,
     with_alpha,
     with_blend,
+    with_direction,
     with_noise,
+    with_overlay,
     with_pad,
     with_seed,
     with_swap_resolution,
@@ -23,6 +28,9 @@ LARGEST_SEED = 2**32 - 1
 SLIDER_STEP = 0.01
 PAD_STEP = 0.05
 DECIMALS = 4
+
+MOST_ROWS = 2
+"""Of a list of sliders, which of them is held is not known: longer lists are not drawn ahead."""
 
 
 def held_between(before: EditState, after: EditState) -> Held | None:
@@ -73,8 +81,24 @@ def _neighbours(state: EditState, held: Held | None) -> list[EditState]:
             x, y = latent.pad_x, latent.pad_y
             steps = ((PAD_STEP, 0.0), (-PAD_STEP, 0.0), (0.0, PAD_STEP), (0.0, -PAD_STEP))
             return [with_pad(state, x + dx, y + dy) for dx, dy in steps]
+        case Held.OVERLAYS if len(state.overlays) <= MOST_ROWS:
+            alphas = enumerate(overlay.alpha for overlay in state.overlays)
+            turned = (_stepped(alpha, (0.0, 1.0), partial(_with_overlay_alpha, state, at)) for at, alpha in alphas)
+            return list(chain.from_iterable(turned))
+        case Held.DIRECTIONS if len(state.directions) <= MOST_ROWS:
+            amounts = enumerate(use.amount for use in state.directions)
+            turned = (_stepped(amount, (-3.0, 3.0), partial(_with_amount, state, at)) for at, amount in amounts)
+            return list(chain.from_iterable(turned))
         case _:
             return []
+
+
+def _with_overlay_alpha(state: EditState, at: int, alpha: float) -> EditState:
+    return with_overlay(state, at, replace(state.overlays[at], alpha=alpha))
+
+
+def _with_amount(state: EditState, at: int, amount: float) -> EditState:
+    return with_direction(state, at, replace(state.directions[at], amount=amount))
 
 
 def _stepped(

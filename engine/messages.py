@@ -44,6 +44,8 @@ class Held(StrEnum):
     SEED = "seed"
     NOISE = "noise strength"
     NOISE_SEED = "noise seed"
+    OVERLAYS = "further models"
+    DIRECTIONS = "directions"
 
 
 @dataclass(frozen=True, slots=True)

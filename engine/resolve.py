@@ -38,7 +38,10 @@ MAX_FACTOR = 10.0
 """Largest magnitude of psi, alpha, curve points, noise strengths and mixing strengths."""
 
 MAX_STEP = 100.0
-"""Largest magnitude of a step along a direction, and of a style channel."""
+"""Largest magnitude of a step along a direction, in sigmas."""
+
+MAX_CHANNEL_STEP = 1000.0
+"""Largest magnitude of a step of a style channel: there are networks with styles of a few hundred."""
 
 
 def resolve(
@@ -320,7 +323,7 @@ def _style_edits(edits: tuple[StyleEdit, ...], a: NetworkDescriptor, notes: _Not
         elif not 0 <= edit.channel < channels:
             notes.say(f"The {layer} has style channels 0 to {channels - 1}; channel {edit.channel} is left out.")
         else:
-            amount = notes.number("step of a style channel", edit.amount, 0.0, MAX_STEP)
+            amount = notes.number("step of a style channel", edit.amount, 0.0, MAX_CHANNEL_STEP)
             place = (edit.position, edit.torgb, edit.channel)
             amounts[place] = amounts.get(place, 0.0) + amount
     return tuple(

@@ -16,15 +16,19 @@ from engine.foresight import held_between, likely_states
 from engine.messages import Held
 from engine.state import (
     Blend,
+    DirectionUse,
     EditState,
     ModelRef,
     NoiseMode,
+    Overlay,
     SeedLatent,
     StoredLatent,
     with_alpha,
     with_blend,
     with_curve,
+    with_direction,
     with_noise,
+    with_overlay,
     with_pad,
     with_seed,
     with_swap_resolution,
@@ -32,7 +36,15 @@ from engine.state import (
 )
 
 STOPS = (4, 8, 16, 32, 64)
-STATE = EditState(ModelRef("a" * 64, "a"), ModelRef("b" * 64, "b"), SeedLatent(5), blend=Blend(16, alpha=0.5))
+C = ModelRef("c" * 64, "c")
+STATE = EditState(
+    ModelRef("a" * 64, "a"),
+    ModelRef("b" * 64, "b"),
+    SeedLatent(5),
+    blend=Blend(16, alpha=0.5),
+    overlays=(Overlay(C, 0.99),),
+    directions=(DirectionUse("d" * 64, 0.5),),
+)
 
 
 def test_that_the_nearest_swap_stops_come_first() -> None:
@@ -59,6 +71,8 @@ NEIGHBOURS = {
     Held.PAD: [with_pad(STATE, x, y) for x, y in ((0.05, 0), (-0.05, 0), (0, 0.05), (0, -0.05))],
     Held.NOISE_SEED: [],  # nothing is random
     Held.SWAP: [],
+    Held.OVERLAYS: [with_overlay(STATE, 0, Overlay(C, alpha)) for alpha in (1.0, 0.98)],
+    Held.DIRECTIONS: [with_direction(STATE, 0, DirectionUse("d" * 64, amount)) for amount in (0.51, 0.49)],
 }
 
 
@@ -79,6 +93,12 @@ def test_that_a_portrait_has_no_neighbours_on_the_pad_and_silence_none_in_streng
     for held in (Held.SEED, Held.PAD):
         assert len(likely_states(portrait, STOPS, held)) == 4
     assert len(likely_states(with_noise(STATE, mode=NoiseMode.NONE), STOPS, Held.NOISE)) == 4
+
+
+def test_that_a_row_of_a_long_list_is_not_guessed_at() -> None:
+    many = replace(STATE, directions=STATE.directions * 3, overlays=STATE.overlays * 3)
+    for held in (Held.OVERLAYS, Held.DIRECTIONS):
+        assert len(likely_states(many, STOPS, held)) == 4
 
 
 def test_that_a_value_typed_past_the_track_steps_from_there() -> None:
