@@ -22,11 +22,11 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from engine.state import EditState
 from gui.icons import paint_icon
-from gui.theme import body_font, caption_font, current_theme
+from gui.theme import RADIUS_PX, body_font, caption_font, current_theme
 from gui.widgets.thumb import paint_thumb
 
 GAP_PX = 6
-MARGIN_PX = 4
+MARGIN_PX = 8
 MARK_PX = 18
 _STEPS = {
     Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
@@ -207,6 +207,9 @@ class VariationSheet(QWidget):
         present = place_of_present(self.edge)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme.canvas))
+            painter.drawRoundedRect(self.rect(), RADIUS_PX, RADIUS_PX)
             for place, cell in enumerate(self._cells):
                 rect = self.cell_rect(place)
                 paint_thumb(painter, rect, cell.picture, radius=4)

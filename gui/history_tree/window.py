@@ -133,7 +133,9 @@ class HistoryWindow(QWidget):
         latent = getattr(entry.state.latent, "seed", None)
         face = f"seed {latent}" if latent is not None else getattr(entry.state.latent, "name", "")
         text = f"{entry.name} {entry.label} {face}".casefold()
-        return (entry.is_starred or not self.starred.isChecked()) and all(word in text for word in words)
+        numbers = {word for word in text.split() if word.isdigit()}  # seed 3 is not seed 31
+        found = all(word in numbers if word.isdigit() else word in text for word in words)
+        return found and (entry.is_starred or not self.starred.isChecked())
 
     @Slot()
     def go_to_next_match(self) -> None:
@@ -197,10 +199,11 @@ class HistoryWindow(QWidget):
 
     def toggle(self) -> None:
         """Show it, bring it to the front, or, where one is in it, close it."""
-        if self.isVisible() and self.isActiveWindow():
+        if not self.isVisible():
+            self.show()
+        elif self.isActiveWindow():
             self.close()
         else:
-            self.show()
             self.raise_()
             self.activateWindow()
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage
 from engine.differences import summary
 from engine.history import HistoryEntry
 from engine.messages import Frame
-from engine.state import EditState
+from engine.state import EditState, SeedLatent
 from gui.session import Session
 from gui.state_pictures import StatePictures
 from gui.thumbnails import Thumbnails
@@ -101,5 +101,10 @@ def _tooltip(before: HistoryEntry | None, entry: HistoryEntry, ways: int) -> str
 
 def _is_new_picture(before: HistoryEntry, after: HistoryEntry) -> bool:
     """Whether another face or another model begins here: the strip leaves a gap."""
-    old, new = before.state, after.state
-    return (old.latent, old.model_a, old.model_b) != (new.latent, new.model_a, new.model_b)
+    return _face(before.state) != _face(after.state)
+
+
+def _face(state: EditState) -> tuple[object, ...]:
+    """Not where on its pad a seed is: that is the same face, a step away."""
+    latent = state.latent
+    return latent.seed if isinstance(latent, SeedLatent) else latent.key, state.model_a, state.model_b
