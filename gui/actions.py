@@ -110,6 +110,13 @@ HELD_KEYS = (
 )
 
 
+def title_of(action: QAction) -> str:
+    """What an action is called where it does not stand in its menu."""
+    name = action.objectName()
+    group = "View: " if name in VIEW_ACTIONS else "Theme: " if name in THEME_ACTIONS else ""
+    return f"{group}{action.iconText()}"
+
+
 class Actions:
     """The actions by name: ``actions["undo"]``."""
 
@@ -188,5 +195,5 @@ def key_rows(actions: Actions) -> tuple[tuple[str, str], ...]:
     for action in actions.all():
         keys = tuple(portable(sequence) for sequence in action.shortcuts())
         if keys:
-            rows.append((native(keys), action.iconText()))
+            rows.append((native(keys), title_of(action)))
     return (*rows, *HELD_KEYS)

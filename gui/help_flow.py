@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Slot
 
 from engine.library_records import LatentRecord
 from engine.state import Blend, ModelRef, Side, with_blend, with_models
-from gui.actions import Actions
+from gui.actions import Actions, title_of
 from gui.collection import Collection
 from gui.main_window import MainWindow
 from gui.palette import Entry, Palette, Source
@@ -76,7 +76,7 @@ class HelpFlow(QObject):
         for action in actions.all():
             if action.isEnabled() and action.objectName() != "palette":
                 keys = native(tuple(portable(sequence) for sequence in action.shortcuts()[:1]))
-                yield Entry(action.iconText(), action.trigger, keys)
+                yield Entry(title_of(action), action.trigger, keys)
 
     def _values(self, query: str) -> Iterator[Entry]:
         """``alpha 0.5``: every control that takes a typed value."""

@@ -47,6 +47,7 @@ class Palette(QDialog):
         self.list.setHeaderHidden(True)
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
+        self.list.setStyleSheet("QTreeView::item { padding: 4px 4px; }")
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.header().setStretchLastSection(False)
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -136,7 +137,7 @@ def score(words: Sequence[str], entry: Entry) -> float:
 
 
 def _fit(word: str, text: str) -> float:
-    if text.startswith(word):
+    if text.startswith(word) or text.split(": ", 1)[-1].startswith(word):
         return 4.0
     if f" {word}" in f" {text.replace(':', ' ').replace('(', ' ')}":
         return 3.0

@@ -19,11 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.actions import Actions
+from gui.actions import Actions, title_of
 from gui.settings import Settings
 from gui.shortcuts import Keys, keep_keys, native, owner_of, portable, refusal
 
-SIZE = (560, 600)
+ROW_STYLE = "QTreeView::item { padding: 4px 4px; }"
+SIZE = (560, 640)
 _NAME_ROLE = Qt.ItemDataRole.UserRole
 _MODIFIERS = frozenset({Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr})
 _WALKS = frozenset({Qt.Key.Key_Tab, Qt.Key.Key_Backtab, Qt.Key.Key_Escape})
@@ -73,6 +74,7 @@ class ShortcutDialog(QDialog):
         self.table.setHeaderLabels(["Action", "Keys"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
+        self.table.setStyleSheet(ROW_STYLE)
         self.table.setAccessibleName("Actions and their keys")
         self.table.setToolTip("Enter or a double-click changes an action's key")
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -152,7 +154,7 @@ class ShortcutDialog(QDialog):
 
     def _fill(self) -> None:
         for name, action in self._actions.named().items():
-            item = QTreeWidgetItem([action.iconText(), ""])
+            item = QTreeWidgetItem([title_of(action), ""])
             item.setData(0, _NAME_ROLE, name)
             item.setToolTip(0, action.toolTip())
             self.table.addTopLevelItem(item)
@@ -189,7 +191,7 @@ class ShortcutDialog(QDialog):
         self.take.hide()
         self.words.setText("")
         if is_there:
-            self.name.setText(self._actions[name].iconText())
+            self.name.setText(title_of(self._actions[name]))
             self.field.setText(native(self._actions.keys(name)))
             self.none.setEnabled(bool(self._actions.keys(name)))
             self.usual.setEnabled(self._actions.keys(name) != self._actions.usual_keys(name))
@@ -211,7 +213,7 @@ class ShortcutDialog(QDialog):
             return
         self._wanted = key
         self.words.setText(f"{native((key,))} belongs to \N{LEFT DOUBLE QUOTATION MARK}"
-                           f"{self._actions[owner].iconText()}\N{RIGHT DOUBLE QUOTATION MARK}.")
+                           f"{title_of(self._actions[owner])}\N{RIGHT DOUBLE QUOTATION MARK}.")
         self.take.show()
 
     @Slot()

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QWidget
 
-from gui.actions import key_rows
+from gui.actions import key_rows, title_of
 from gui.arguments import no_screen
 from gui.canvas import CanvasMode
 from gui.help_dialogs import About, KeyList, attribution_text
@@ -181,7 +181,7 @@ def test_that_the_key_list_names_every_shortcut(desk: Desk) -> None:
     desk.studio.window.actions_["keys"].trigger()
     (dialog,) = desk.studio.window.findChildren(KeyList)
     listed = {text for _, text in key_rows(desk.studio.window.actions_)}
-    with_keys = {action.iconText() for action in desk.studio.window.actions_.all() if not action.shortcut().isEmpty()}
+    with_keys = {title_of(action) for action in desk.studio.window.actions_.all() if not action.shortcut().isEmpty()}
     assert with_keys <= listed
     dialog.close()
 
