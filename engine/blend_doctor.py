@@ -12,8 +12,8 @@ from typing import Any
 
 from engine.descriptor import NetworkDescriptor
 from engine.errors import printable
-from engine.library_records import ModelRecord
 from engine.kinship import Halves, LayerDistance, WeightDistance, even_halves, lineage_sentence, shared_steps
+from engine.library_records import ModelRecord
 from engine.resolve import blend_obstacle
 from engine.state import (
     Blend,
@@ -179,20 +179,20 @@ def diagnose(
     """
     case = _Case(a, b, blend, others, distance, for_overlay)
     obstacle = blend_obstacle(a.descriptor, b.descriptor)
-    if a.ref.sha256 == b.ref.sha256:
+    same = a.ref.sha256 == b.ref.sha256
+    mixes = not same and obstacle is None and distance is not None and distance.related
+    halves = even_halves(distance) if distance is not None and mixes else None
+    if same:
         sentence = "These two are the same model, so every blend of them is that model."
         case.say(Grade.TIP, sentence, _other_partner(case))
     elif obstacle is not None:
         case.say(Grade.STOP, f"These two do not mix: {_why(case, obstacle)}.", _other_partner(case))
     else:
         _examine_inputs(case)
+        if halves is not None and not for_overlay:
+            _suggest_swap(case, halves)
         if distance is not None:
             _examine_weights(case, distance)
-    same = a.ref.sha256 == b.ref.sha256
-    mixes = not same and obstacle is None and distance is not None and distance.related
-    halves = even_halves(distance) if distance is not None and mixes else None
-    if halves is not None and not for_overlay:
-        _suggest_swap(case, halves)
     grades = list(Grade)
     findings = sorted(case.findings, key=lambda found: -grades.index(found.grade))
     lineage = "" if same else lineage_sentence(case.names[0], _lineage(a), case.names[1], _lineage(b))

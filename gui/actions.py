@@ -68,6 +68,7 @@ _PLANS = {
     "import_directions": _Plan("Import directions…", (), "From a .npy, .npz, .safetensors or .pt file"),
     "styles": _Plan("StyleSpace channels…", (), "Single channels of a layer's style"),
     "swap": _Plan("Swap A and B", ("X",)),
+    "doctor": _Plan("Blend doctor…", ("Ctrl+D",), "What will not mix in these models, why, and where to swap"),
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait
     "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Find a photo's face in model A"),

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from gui.directions.flow import DirectionFlow
     from gui.directions.section import DirectionSection
     from gui.history_tree.window import HistoryWindow
+    from gui.blend_doctor_flow import BlendDoctorFlow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
     from gui.panels.mix_panel import MixPanel
@@ -213,6 +214,8 @@ class Studio(QObject):
         self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
+        self.window.actions_["doctor"].triggered.connect(lambda: self.doctor.open())
+        parts.controls.blend.doctor_wanted.connect(self.window.actions_["doctor"].trigger)
         self._connect_directions(parts.controls.directions)
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)
@@ -373,6 +376,12 @@ class Studio(QObject):
         return flow
 
     @cached_property
+    def doctor(self) -> BlendDoctorFlow:
+        from gui.blend_doctor_flow import BlendDoctorFlow
+
+        return BlendDoctorFlow(self.window, self.session, self.collection, self.bridge, self.settings, self)
+
+    @cached_property
     def measuring(self) -> MeasureFlow:
         from gui.measuring.flow import MeasureFlow
 
@@ -488,7 +497,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring", "batch", "mixing", "clipboard", "history"):
+        for name in ("training", "measuring", "doctor", "batch", "mixing", "clipboard", "history"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         self._imports.close()

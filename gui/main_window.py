@@ -191,7 +191,7 @@ class MainWindow(QMainWindow):
             ),
             "&Models": (
                 "add_model", "train", "measure", None, "directions", "import_directions", "styles", None,
-                "swap", "save_blend",
+                "swap", "doctor", "save_blend",
             ),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
             "E&xport": ("export", "copy", None, "export_sheet", "batch", None, "export_network"),
