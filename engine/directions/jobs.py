@@ -41,6 +41,9 @@ from engine.pipeline import Pipeline
 from engine.resolved_edit import ResolvedEdit
 from engine.state import EditState, ModelRef, View
 
+TURN_S = 0.02
+"""Work of a turn between two previews: shorter than the eye sees."""
+
 KEPT_MOMENTS = 4
 USUAL_REACH = 3.0
 LARGEST_REACH = 30.0
@@ -247,14 +250,20 @@ def as_read(record: DirectionRecord, values: Floats) -> ReadDirection:
 
 
 def _told(steps: Generator[float, None, R], text: str, start: float, stop: float) -> Steps[R]:
-    """Steps that yield how far they are, as steps of a job of which they are the part from `start` to `stop`."""
+    """Steps that yield how far they are, as steps of a job of which they are the part from `start` to `stop`.
+
+    Small ones are done in one turn: while the hand moves without rest, a job gets few of them.
+    """
+    began = time.perf_counter()
     while True:
         try:
             fraction = next(steps)
         except StopIteration as end:
             result: R = end.value
             return result
-        yield Step(text, start + (stop - start) * fraction)
+        if time.perf_counter() - began >= TURN_S:
+            yield Step(text, start + (stop - start) * fraction)
+            began = time.perf_counter()
 
 
 def _out_of_z(read: ReadDirection, moments: LatentMoments) -> Floats:

@@ -210,7 +210,7 @@ class DirectionFlow(QObject):
     def start_here(self) -> None:
         """Remember the present face as the one that a direction starts at."""
         self._start = self._session.state
-        self._messages.say("The direction starts at this face.", "Go to another one, then choose “…to this face”.")
+        self._messages.say("The direction starts at this face.", "Go to another one and choose “…to this face”.")
 
     @Slot()
     def end_here(self) -> None:
@@ -359,8 +359,8 @@ class DirectionFlow(QObject):
         if self._kept:
             menu.addSeparator()
         menu.addAction("Import…", self.ask_files).setToolTip("From a .npy, .npz, .safetensors or .pt file")
-        menu.addAction("From this face…", self.start_here).setToolTip("The first of two faces: subtract them")
-        to_here = menu.addAction("…to this face", self.end_here)
+        menu.addAction("Difference: from this face…", self.start_here).setToolTip("The first of two faces")
+        to_here = menu.addAction("Difference: …to this face", self.end_here)
         to_here.setToolTip("A direction from the remembered face to this one")
         to_here.setEnabled(self._start is not None and self._start != self._session.state)
         menu.addSeparator()

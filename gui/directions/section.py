@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QWidget
 
 from engine.state import DirectionUse, EditState, with_direction
 from gui.collection import Collection
@@ -55,9 +55,10 @@ class DirectionSection(Section):
         self.empty = caption_label(EMPTY)
         self.empty.setWordWrap(True)
         self.styles = caption_label()
+        self.styles.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # it widens nothing
         self.edit_styles = _link("Show", "The changed channels of StyleSpace")
         self.reset_styles = _link("Reset", "All channels of StyleSpace back to what the face gives them")
-        self._style_row = row(self.styles, 1, self.edit_styles, self.reset_styles, spacing=2)
+        self._style_row = row(self.styles, self.edit_styles, self.reset_styles, spacing=2)
         self.reset_all = _link("All to 0", "Every direction back to 0; locked ones stay")
         self._foot = row(1, self.reset_all)
         for widget in (self.empty, self._foot, self._style_row):
@@ -100,7 +101,7 @@ class DirectionSection(Section):
         for shown, use in zip(self._rows, state.directions, strict=True):
             shown.show_use(use, self._reaches.get(use.key, (-REACH, REACH)), descriptor)
         count = len(state.style_edits)
-        self.styles.setText(f"StyleSpace: {count} channel{'s' if count != 1 else ''} changed")
+        self.styles.setText(f"StyleSpace: {count} channel{'s' if count != 1 else ''}")
         self._style_row.setVisible(count > 0)
         self._foot.setVisible(len(state.directions) > 1)
         self.empty.setVisible(not state.directions and not count)

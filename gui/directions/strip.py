@@ -13,7 +13,7 @@ IN_ORDER = (0.0, 3.0, -3.0, 1.0, -1.0, 2.0, -2.0)
 """As they are drawn: what tells most comes first."""
 
 LEAST_PX = 44
-MOST_PX = 84
+MOST_PX = 108
 _GAP_PX = 4
 _CAPTION_PX = 15
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}

@@ -18,11 +18,12 @@ from gui.session import Session
 from gui.settings import Settings
 from gui.widgets.edit_slider import EditSlider
 
-DEFAULT_SIZE = QSize(620, 640)
-MINIMUM_SIZE = QSize(520, 420)
+DEFAULT_SIZE = QSize(640, 640)
+MINIMUM_SIZE = QSize(600, 420)
 COLUMNS = 2
 AT_ONCE = 40
 REACH = 10.0
+FIRST_PX = 16
 FURTHEST = 1000.0
 WAITING = "Measuring how far the channels usually go…"
 NONE_CHANGED = "No channel of this layer is changed."
@@ -47,7 +48,8 @@ class StylesWindow(QWidget):
         self.resize(DEFAULT_SIZE)
         self.layer = CalmComboBox()
         self.layer.setAccessibleName("Layer")
-        self.layer.setMinimumWidth(190)
+        self.layer.setMinimumWidth(140)
+        self.layer.setToolTip("Low layers turn the head and its shape, high ones colour and texture")
         self.order = CalmComboBox()
         self.order.setAccessibleName("Order")
         self.order.setToolTip("Strength is an estimate: how much one sigma changes what the layer gives")
@@ -57,7 +59,7 @@ class StylesWindow(QWidget):
         self.search.setPlaceholderText("Channel (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Channel number")
-        self.search.setFixedWidth(140)
+        self.search.setFixedWidth(130)
         self.only_changed = QCheckBox("Only changed")
         self.only_changed.setToolTip("Hide the channels that are as the face has them")
         self.note = muted_label(WAITING)
@@ -115,9 +117,16 @@ class StylesWindow(QWidget):
             kind = "colours" if layer.torgb else layer.name.partition(".")[2]
             self.layer.addItem(f"{layer.resolution} px, {kind}")
         found = self.layer.findText(chosen)
-        self.layer.setCurrentIndex(found if found >= 0 else min(4, self.layer.count() - 1))
+        self.layer.setCurrentIndex(found if found >= 0 else self._first_worth_looking_at())
         self.layer.blockSignals(False)
         self._list_afresh()
+
+    def _first_worth_looking_at(self) -> int:
+        """Where features of faces are."""
+        good = (
+            index for index, layer in enumerate(self._layers) if layer.resolution >= FIRST_PX and not layer.torgb
+        )
+        return next(good, 0)
 
     def go_to_changed(self) -> None:
         """Show the layer of the first changed channel, and only what is changed."""

@@ -173,7 +173,8 @@ def test_that_sefa_looks_at_the_weights_of_the_picture_that_is_meant(bench: Benc
     assert found[View.B].model == bench.b
 
 
-def test_that_pictures_drawn_in_between_change_nothing(bench: Bench) -> None:
+def test_that_pictures_drawn_in_between_change_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.directions.jobs.TURN_S", 0.0)
     state = replace(bench.state, model_b=bench.b, blend=Blend(mapping=Source.BLEND, alpha=0.5))
     other = replace(state, blend=replace(state.blend, alpha=0.2))
     job = FindDirections(state, DirectionMethod.GANSPACE_ACTIVATIONS, count=2, samples=40)
@@ -200,7 +201,8 @@ def test_that_impossible_wishes_are_refused_in_words(bench: Bench, change: dict[
         bench.run(replace(job, **change))
 
 
-def test_that_finding_can_be_cancelled_at_any_step(bench: Bench) -> None:
+def test_that_finding_can_be_cancelled_at_any_step(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.directions.jobs.TURN_S", 0.0)
     steps = bench.jobs.begin(FindDirections(bench.state, DirectionMethod.GANSPACE_W, samples=SAMPLES))
     assert isinstance(next(steps), Step)
     with pytest.raises(RenderCancelled):
