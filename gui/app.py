@@ -216,6 +216,7 @@ class Studio(QObject):
         self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
         self.window.actions_["doctor"].triggered.connect(lambda: self.doctor.open())
         parts.controls.blend.doctor_wanted.connect(self.window.actions_["doctor"].trigger)
+        parts.shelf.overlay_wanted.connect(parts.controls.blend.lay_over)
         self._connect_directions(parts.controls.directions)
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)

@@ -29,6 +29,7 @@ class Shelf(QWidget):
     paths_dropped = Signal(object)  # tuple[Path, ...]
     latent_picked = Signal(object)  # LatentRecord
     measure_wanted = Signal(str)  # sha256
+    overlay_wanted = Signal(str)  # sha256
 
     def __init__(
         self,
@@ -165,6 +166,7 @@ class Shelf(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Use as A", lambda: self._assign(sha256, "A"))
         menu.addAction("Use as B", lambda: self._assign(sha256, "B"))
+        menu.addAction("Lay over the blend", lambda: self.overlay_wanted.emit(sha256))
         menu.addSeparator()
         menu.addAction("Measure…", lambda: self.measure_wanted.emit(sha256))
         menu.addSeparator()

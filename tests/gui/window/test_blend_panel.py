@@ -67,6 +67,11 @@ def test_that_a_model_of_the_shelf_is_dropped_on_the_panel(four: Desk) -> None:
     assert len(four.state.overlays) == 1
 
 
+def test_that_the_shelfs_menu_lays_a_model_over(four: Desk) -> None:
+    four.studio.window.parts.shelf.overlay_wanted.emit(four.models["toon"].sha256)
+    assert [overlay.model.name for overlay in four.state.overlays] == ["toon"]
+
+
 def test_that_dragging_its_alpha_is_one_undo_entry(four: Desk) -> None:
     lay_over(four, "woodblock")
     before = len(labels(four))
