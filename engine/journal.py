@@ -15,21 +15,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sqlite3
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from engine.atomic import storage_error
-from engine.database import database_files, in_plain_words, open_database, transaction
+from engine.database import in_plain_words, open_database, transaction
 from engine.errors import RecipeError, StorageError
 from engine.history import MAX_ENTRIES, History, HistoryEntry
 from engine.history_entry import parents_of
 from engine.history_json import MAX_LABEL_CHARS, marked_from_json, marks_to_json
+from engine.journal_files import claim_number, delete_files, journal_files, release, try_lock
 from engine.state import EditState
 from engine.state_json import parse_json, state_from_json, state_to_json
 
@@ -40,6 +40,11 @@ KEPT_CLOSED = 20
 EDITS_PER_SYNC = 20
 """How often the journal is forced to the platter: what a power cut, unlike a crash, may cost."""
 MAX_STATE_BYTES = 1 << 20
+AT_ONCE = 200
+"""As many entries are written without anybody feeling it."""
+
+_Numbered: TypeAlias = tuple[HistoryEntry, int | None, int]
+"""An entry, the row of its parent, and its own."""
 
 _SCHEMA = """
 CREATE TABLE edits (
@@ -57,8 +62,7 @@ _MIGRATIONS = {
     """,  # an edit without a parent hangs on the one before it: version 1 had a line, whose steps were its edits
 }
 _INSERT = "INSERT INTO edits (label, state, at, parent, marks) VALUES (?, ?, ?, ?, ?)"
-_INSERT_ROW = "INSERT INTO edits (label, state, at, parent, marks, id) VALUES (?, ?, ?, ?, ?, ?)"
-_NAME = re.compile(r"session-(\d{6,})\.sqlite3")
+_INSERT_ROW = "INSERT OR IGNORE INTO edits (label, state, at, parent, marks, id) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,9 @@ class Journal:
         self._connection = connection
         self._guard = threading.Lock()
         self._since_sync = 0
+        self._chore: threading.Thread | None = None
+        self._is_writing_aside = False
+        self._late: list[tuple[str, tuple[str | int, ...]]] = []
 
     @classmethod
     def start(cls, folder: Path) -> Journal:
@@ -108,16 +115,16 @@ class Journal:
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file, lock = _claim_number(folder)
+            file, lock = claim_number(folder)
         except OSError as error:
             raise storage_error("start an autosave", error) from error
         try:
             connection = open_database(file, JOURNAL_VERSION, _SCHEMA, "the autosave", _MIGRATIONS)
         except BaseException:
-            _release(file, lock)
-            _delete(file)
+            release(file, lock)
+            delete_files(file)
             raise
-        _forget_oldest_closed(folder)
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # would be felt; see `_sync`
         return cls(file, lock, connection)
 
     def record(self, entry: HistoryEntry, parent: int | None = None, *, is_present: bool = True) -> int:
@@ -142,7 +149,8 @@ class Journal:
         return row
 
     def record_all(self, entries: Sequence[HistoryEntry], present: int) -> tuple[int, ...]:
-        """Put a whole tree of entries on disk, all or none.
+        """Put a whole tree of entries on disk. Of a large one the present entry is there at once, the others a moment
+        later (see `wait`): they are in a file of the user's, or in another journal that is still there.
 
         Args:
             present: Place of the one that one stands on.
@@ -150,18 +158,53 @@ class Journal:
         Returns:
             Their rows.
         """
+        parents = parents_of(entries)
         with self._guard, in_plain_words("autosave"):
             (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()
-            rows = range(last + 1, last + 1 + len(entries))
-            parents = (None if parent is None else rows[parent] for parent in parents_of(entries))
-            numbered = (
-                (*_values(entry, parent), row) for entry, parent, row in zip(entries, parents, rows, strict=True)
+            rows = tuple(range(last + 1, last + 1 + len(entries)))
+            numbered = [
+                (entry, None if parent is None else rows[parent], row)
+                for entry, parent, row in zip(entries, parents, rows, strict=True)
+            ]
+            is_large = len(entries) > AT_ONCE
+            self._write_rows([numbered[present], *numbered[-1:]] if is_large else numbered)
+            self._step(rows[present], time.time(), is_move=True)
+            self._since_sync += 1
+            self._is_writing_aside = is_large
+        if is_large:
+            self._run_aside(lambda: self._write_aside(numbered))
+        return rows
+
+    def _write_aside(self, numbered: Sequence[_Numbered]) -> None:
+        for first in range(0, len(numbered), AT_ONCE):
+            with self._guard:
+                self._write_rows(numbered[first : first + AT_ONCE])
+        with self._guard, transaction(self._connection):
+            for statement in self._late:
+                self._connection.execute(*statement)
+            self._is_writing_aside = False
+
+    def _write_rows(self, numbered: Sequence[_Numbered]) -> None:
+        with transaction(self._connection):
+            self._connection.executemany(
+                _INSERT_ROW, [(*_values(entry, parent), row) for entry, parent, row in numbered]
             )
-            with transaction(self._connection):
-                self._connection.executemany(_INSERT_ROW, numbered)
-                self._step(rows[present], time.time(), is_move=True)
-            self._sync(1)
-        return tuple(rows)
+
+    def wait(self) -> None:
+        """Until all that was recorded is on disk."""
+        if self._chore is not None:
+            self._chore.join()
+
+    def _run_aside(self, chore: Callable[[], None]) -> None:
+        """Do what may take long on a thread of its own. One that fails is not missed: the next one does it too."""
+
+        def run() -> None:
+            with contextlib.suppress(sqlite3.Error):
+                chore()
+
+        self.wait()
+        self._chore = threading.Thread(target=run, name="graft-journal", daemon=True)
+        self._chore.start()
 
     def stand_on(self, row: int) -> None:
         """One went to another entry."""
@@ -176,14 +219,15 @@ class Journal:
             is_work: Whether this alone is worth being recovered.
         """
         with self._guard, in_plain_words("autosave"), transaction(self._connection):
-            self._connection.execute("UPDATE edits SET marks = ? WHERE id = ?", (_marks(entry), row))
+            self._change("UPDATE edits SET marks = ? WHERE id = ?", (_marks(entry), row))
             if is_work:
                 self._step(row, time.time(), is_move=False)
 
     def forget(self, rows: Sequence[int]) -> None:
         """Entries went because there were too many."""
         with self._guard, in_plain_words("autosave"), transaction(self._connection):
-            self._connection.executemany("DELETE FROM edits WHERE id = ?", [(row,) for row in rows])
+            for row in rows:
+                self._change("DELETE FROM edits WHERE id = ?", (row,))
 
     def mark_saved(self) -> None:
         """All so far is in a file of the user's: it needs no recovery."""
@@ -192,6 +236,7 @@ class Journal:
 
     def close(self) -> None:
         """End cleanly. Unsaved edits stay on disk, marked as closed rather than crashed."""
+        self.wait()
         with self._guard, in_plain_words("close the autosave"):
             if self._lock_handle is None:
                 return
@@ -200,21 +245,28 @@ class Journal:
                 self._set_fact("closed", "1")
             self._end()
         if not unsaved:
-            _delete(self._file)
+            delete_files(self._file)
 
     def discard(self) -> None:
         """End cleanly and leave nothing."""
+        self.wait()
         with self._guard, in_plain_words("close the autosave"):
             if self._lock_handle is None:
                 return
             self._end()
-        _delete(self._file)
+        delete_files(self._file)
 
     def _end(self) -> None:
         self._connection.close()
         if self._lock_handle is not None:
-            _release(self._file, self._lock_handle)
+            release(self._file, self._lock_handle)
             self._lock_handle = None
+
+    def _change(self, statement: str, values: tuple[str | int, ...]) -> None:
+        """Change a row, also one that is still being written."""
+        self._connection.execute(statement, values)
+        if self._is_writing_aside:
+            self._late.append((statement, values))
 
     def _step(self, row: int, now: float, *, is_move: bool) -> None:
         """A step that moves nowhere is one all the same: it is something to be recovered."""
@@ -228,7 +280,12 @@ class Journal:
             surplus = "SELECT id FROM edits ORDER BY id DESC LIMIT -1 OFFSET ?"
             self._connection.execute(f"DELETE FROM edits WHERE id IN ({surplus})", (KEPT_EDITS,))
             self._connection.execute("DELETE FROM steps WHERE id <= (SELECT max(id) FROM steps) - ?", (KEPT_STEPS,))
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            if self._chore is None or not self._chore.is_alive():
+                self._run_aside(self._checkpoint)  # it waits for the drive
+
+    def _checkpoint(self) -> None:
+        with contextlib.closing(sqlite3.connect(self._file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _set_fact(self, name: str, value_sql: str) -> None:
         self._connection.execute(f"INSERT OR REPLACE INTO facts VALUES (?, {value_sql})", (name,))
@@ -237,9 +294,9 @@ class Journal:
 def recoverable_sessions(folder: Path) -> tuple[RecoverableSession, ...]:
     """What sessions that no longer run left unsaved, the newest first. Damaged files are passed over."""
     found = []
-    for number, file in _journal_files(folder):
+    for number, file in journal_files(folder):
         with contextlib.suppress(OSError, StorageError):
-            lock = _try_lock(file)
+            lock = try_lock(file)
             if lock is None:
                 continue  # its session is running
             try:
@@ -253,7 +310,7 @@ def recoverable_sessions(folder: Path) -> tuple[RecoverableSession, ...]:
 
 def dismiss(session: RecoverableSession) -> None:
     """Delete what a session left."""
-    _delete(session.file)
+    delete_files(session.file)
 
 
 def _read(file: Path, number: int) -> RecoverableSession | None:
@@ -313,73 +370,8 @@ def _marks(entry: HistoryEntry) -> str:
     return json.dumps(marks_to_json(entry), allow_nan=False, separators=(",", ":"))
 
 
-def _journal_files(folder: Path) -> list[tuple[int, Path]]:
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return sorted((int(match[1]), folder / name) for name in names if (match := _NAME.fullmatch(name)))
-
-
-def _claim_number(folder: Path) -> tuple[Path, int]:
-    """A file name that no session has had, and the lock on it."""
-    number = max((number for number, _ in _journal_files(folder)), default=0)
-    while True:
-        number += 1
-        file = folder / f"session-{number:06d}.sqlite3"
-        lock = _try_lock(file)
-        if lock is not None and not file.exists():
-            return file, lock
-        if lock is not None:
-            os.close(lock)
-
-
-def _forget_oldest_closed(folder: Path) -> None:
+def forget_oldest_closed(folder: Path) -> None:
+    """Delete all but the newest that sessions left which were closed and not saved. Reads them: takes a moment."""
     closed = [session for session in recoverable_sessions(folder) if not session.crashed]
     for session in closed[KEPT_CLOSED:]:
         dismiss(session)
-
-
-def _lock_file(file: Path) -> Path:
-    return file.with_suffix(".lock")
-
-
-def _release(file: Path, lock: int) -> None:
-    with contextlib.suppress(OSError):  # Windows cannot delete what is open; `_delete` comes later
-        _lock_file(file).unlink()
-    os.close(lock)
-
-
-def _delete(file: Path) -> None:
-    for path in (*database_files(file), _lock_file(file)):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: Path) -> int | None:
-        handle = os.open(_lock_file(file), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            os.close(handle)
-            return None
-        return handle
-
-else:
-    import fcntl
-
-    def _try_lock(file: Path) -> int | None:
-        """The lock's handle, or None when a living process holds it. Closing the handle lets go."""
-        handle = os.open(_lock_file(file), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            still_there = os.path.samestat(os.fstat(handle), os.stat(_lock_file(file)))
-        except OSError:
-            still_there = False
-        if not still_there:  # held, or deleted between our two steps by a session that is just ending
-            os.close(handle)
-            return None
-        return handle

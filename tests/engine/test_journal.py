@@ -16,7 +16,7 @@ from engine import journal as journals
 from engine.errors import StorageError
 from engine.history import History, HistoryEntry
 from engine.history_entry import parents_of
-from engine.journal import Journal, dismiss, recoverable_sessions
+from engine.journal import Journal, dismiss, forget_oldest_closed, recoverable_sessions
 from engine.state import EditState, with_alpha, with_seed
 from engine.state_json import state_to_json
 from engine.variations import Sheet, Vary
@@ -149,6 +149,38 @@ def test_that_a_whole_tree_is_recorded_at_once_or_not_at_all(tmp_path: Path) -> 
     assert History.from_entries(session.entries, session.index).path == (0, 2, 3)
 
 
+def test_that_of_a_large_tree_the_present_is_there_at_once_and_the_rest_soon(tmp_path: Path) -> None:
+    journal = Journal.start(tmp_path)
+    tree = tuple(HistoryEntry(entry(seed).state, parent=max(0, seed - 2) if seed else None) for seed in range(700))
+    rows = journal.record_all(tree, 350)
+    newest = journal.record(entry(9000), rows[350])
+    journal.mark(rows[7], HistoryEntry(tree[7].state, name="marked meanwhile"))
+    journal.forget(rows[699:])
+    journal.wait()
+    journal.stand_on(newest)
+    journal.close()
+    (session,) = recoverable_sessions(tmp_path)
+    assert [one.state for one in session.entries] == [*(one.state for one in tree[:699]), entry(9000).state]
+    assert parents_of(session.entries)[1:699] == [one.parent for one in tree[1:699]]
+    assert parents_of(session.entries)[699] == 350
+    assert session.entries[7].name == "marked meanwhile"
+    assert session.state == entry(9000).state
+
+
+def test_that_a_kill_while_a_large_tree_is_written_costs_no_new_edit(tmp_path: Path) -> None:
+    then = (
+        "journal = Journal.start(Path(sys.argv[1]))\n"
+        "journal._write_aside = lambda numbered: None\n"
+        "tree = [HistoryEntry(with_seed(EditState(), seed)) for seed in range(1000, 1700)]\n"
+        "rows = journal.record_all(tree, 3)\n"
+        "journal.record(HistoryEntry(with_seed(EditState(), 9)), rows[3])"
+    )
+    crashed_session(tmp_path, 1, then)
+    session = recoverable_sessions(tmp_path)[0]
+    assert session.state == entry(9).state
+    assert session.entries[0].state == entry(1003).state
+
+
 def test_that_what_hung_on_forgotten_entries_hangs_on_the_first(tmp_path: Path) -> None:
     journal = Journal.start(tmp_path)
     rows = [journal.record(entry(0))]
@@ -278,7 +310,7 @@ def test_that_only_the_newest_closed_sessions_are_kept_but_every_crash(
         journal = Journal.start(tmp_path)
         journal.record(entry(seed))
         journal.close()
-    Journal.start(tmp_path).discard()
+    forget_oldest_closed(tmp_path)
     left = recoverable_sessions(tmp_path)
     assert [session.crashed for session in left] == [False, False, True]
     assert left[0].state == entry(13).state
