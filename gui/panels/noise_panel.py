@@ -96,6 +96,7 @@ class NoisePanel(Section):
         count = 2 * len(resolutions)
         self.strip.set_resolutions(resolutions)
         self.strip.set_values((noise.layer_strengths + (1.0,) * count)[:count])
+        self.strip.set_inert(_without_noise(descriptor))
         self.seeds.set_resolutions(resolutions, _without_noise(descriptor))
         self.seeds.set_start(noise.seed if noise.mode is NoiseMode.RANDOM else 0.0)
         self.seeds.set_seeds(noise.layer_seeds)
@@ -119,8 +120,11 @@ class NoisePanel(Section):
     def _tell_layer(self, column: int) -> None:
         """What the layer that is pointed at has, in words."""
         if column < min(self.strip.column_count, self.seeds.column_count):
-            strength = shown(self.strip.column_value(column), 2)
-            self.layer.setText(f"{self.seeds.label(column)}: strength {strength}, {self.seeds.seed_text(column)}")
+            strength = f"strength {shown(self.strip.column_value(column), 2)}, "
+            is_silent = column in self.seeds.inert
+            self.layer.setText(
+                f"{self.seeds.label(column)}: {'' if is_silent else strength}{self.seeds.seed_text(column)}"
+            )
 
     def _mode_menu(self) -> dict[NoiseMode, QAction]:
         menu, group = QMenu(self), QActionGroup(self)

@@ -25,9 +25,20 @@ class NoiseStrip(Columns):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0.0, 2.0, 1.0, unfolded=True, lockable=True, foldable=False, parent=parent)
         self._locked_columns: frozenset[int] = frozenset()
+        self._inert: frozenset[int] = frozenset()
         self.setAccessibleName("Noise strength per layer")
         self.setFixedHeight(HEIGHT_PX)
         self.values_edited.connect(self.values_changed)
+
+    def set_inert(self, inert: frozenset[int]) -> None:
+        """Layers without noise: they show nothing, and stay as they are."""
+        if inert != self._inert:
+            self._inert = inert
+            self.update()
+
+    def _set_column(self, column: int, value: float) -> None:
+        if column not in self._inert:
+            super()._set_column(column, value)
 
     def set_locked_columns(self, locked: frozenset[int]) -> None:
         """Layers that chance leaves alone."""
@@ -86,7 +97,7 @@ class NoiseStrip(Columns):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             bar_color = mix(theme.panel, theme.muted, 0.55) if self.isEnabled() else QColor(theme.line)
             neutral = round(self.value_y(1.0))
-            for column in range(self.column_count):
+            for column in sorted(set(range(self.column_count)) - self._inert):
                 place = self.bar_rect(column)
                 value = self.column_value(column)
                 top = min(self.value_y(value), place.bottom() - 1.5)

@@ -87,6 +87,11 @@ class SeedStrip(HandWidget):
         return self._current
 
     @property
+    def inert(self) -> frozenset[int]:
+        """Positions without noise."""
+        return self._inert
+
+    @property
     def column_count(self) -> int:
         return 2 * len(self._resolutions)
 

@@ -59,6 +59,15 @@ def test_that_keys_reach_every_bar(strip: NoiseStrip) -> None:
     assert strip.accessibleDescription() == "16 px, second: 1.05"
 
 
+def test_that_a_layer_without_noise_has_no_bar_and_stays(strip: NoiseStrip) -> None:
+    strip.set_inert(frozenset({0}))
+    drag(strip, place(strip, 0, 1), place(strip, 2, 0.2), steps=3)
+    assert strip.values == pytest.approx((1, 0.2, 0.2, 1, 1, 1), abs=0.5)
+    assert strip.values[0] == 1
+    strip.clearFocus()
+    assert color_at(image_of(strip), place(strip, 0, 0.1)) == color_at(image_of(strip), QPointF(0, 0))
+
+
 def test_that_missing_values_are_neutral(strip: NoiseStrip) -> None:
     strip.set_values((0.5,))
     assert strip.values == (0.5, 1, 1, 1, 1, 1)
