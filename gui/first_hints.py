@@ -15,6 +15,7 @@ _ROOM_PX = 2
 _DOT_PX = 14
 _MARGIN_PX = 16
 _SIDE_PX = 4
+_LEGEND_PAD_PX = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +74,11 @@ class Legend(QLabel):
         self._tint()
 
     def place(self) -> None:
-        width = self._canvas.width() - 2 * _MARGIN_PX
+        words = self.fontMetrics().horizontalAdvance(self.text()) + 2 * _LEGEND_PAD_PX + 4
+        width = min(self._canvas.width() - 2 * _MARGIN_PX, words)
         height = self.heightForWidth(width)
-        self.setGeometry(_MARGIN_PX, self._canvas.height() - height - _MARGIN_PX, width, height)
+        left = (self._canvas.width() - width) // 2
+        self.setGeometry(left, self._canvas.height() - height - _MARGIN_PX // 2, width, height)
         self.show()
         self.raise_()
 
@@ -85,7 +88,13 @@ class Legend(QLabel):
         super().changeEvent(event)
 
     def _tint(self) -> None:
-        style = f"color: {current_theme().canvas_text};"
+        theme = current_theme()
+        ground = QColor(theme.canvas)
+        over_pictures = f"rgba({ground.red()}, {ground.green()}, {ground.blue()}, 0.86)"
+        style = (
+            f"color: {theme.canvas_text}; background: {over_pictures};"
+            f" border-radius: 6px; padding: 3px {_LEGEND_PAD_PX}px;"
+        )
         if style != self.styleSheet():
             self.setStyleSheet(style)
 
