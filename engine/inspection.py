@@ -22,7 +22,7 @@ from engine.look_file import look_in
 from engine.network_tensors import FREE_SHAPE, expected_tensors
 from engine.recipe import Recipe
 from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session
-from engine.state import EditState, ModelRef, SeedLatent
+from engine.state import BlendSpace, EditState, ModelRef, SeedLatent
 from engine.state_json import state_to_json
 
 MAX_LINE_CHARS = 2000
@@ -146,9 +146,16 @@ def _state_lines(state: EditState) -> Iterator[str]:
     shown = f"seed {latent.seed}" if isinstance(latent, SeedLatent) else f"portrait {latent.key[:12]}"
     yield f"  model A      {named(state.model_a)}"
     yield f"  model B      {named(state.model_b)}"
+    for overlay in state.overlays:
+        yield f"  laid over it {named(overlay.model)}, alpha {overlay.alpha:g}"
     yield f"  latent       {shown}, psi {state.truncation_psi:g}"
     swap = "curve drawn by hand" if blend.curve is not None else f"swap resolution {blend.swap_resolution}"
-    yield f"  blend        {swap}, alpha {blend.alpha:g}"
+    space = ", of latents" if blend.space is BlendSpace.LATENTS else ""
+    yield f"  blend        {swap}, alpha {blend.alpha:g}{space}"
     yield f"  noise        {state.noise.mode.value}, strength {state.noise.strength:g}"
     if state.mix:
         yield f"  style mixing {len(state.mix)} sources"
+    for use in state.directions:
+        yield f"  direction    {use.name or use.key[:12]}, {use.amount:+g}"
+    if state.style_edits:
+        yield f"  style        {len(state.style_edits)} channel{'s' if len(state.style_edits) > 1 else ''}"

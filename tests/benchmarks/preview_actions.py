@@ -12,7 +12,7 @@ from preview_networks import Subject
 
 from engine.backend import screen_pixels
 from engine.exit_colours import ExitColourShelf
-from engine.pipeline import Pipeline, Synthesis
+from engine.pipeline import Pipeline
 from engine.preview.exit_colour import ExitCorrection
 from engine.shares import layer_position
 from engine.state import (
@@ -30,6 +30,7 @@ from engine.state import (
     with_swap_resolution,
     with_truncation,
 )
+from engine.synthesis import Synthesis
 
 GOLDEN = 0.5 * (5**0.5 - 1)
 SEED = 2143

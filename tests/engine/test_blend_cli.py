@@ -104,3 +104,19 @@ def test_that_a_picture_with_everything_comes_back_from_its_recipe(
     graft("render", first, "--overlay", f"{trio[2]}:0.9", "-o", other)
     assert [overlay.alpha for overlay in read_recipe(other).state.overlays] == [0.4, 0.9]
     assert not np.array_equal(np.asarray(Image.open(other)), image)
+
+
+def test_that_inspecting_a_picture_tells_what_is_in_it(tmp_path: Path, trio: tuple[Path, Path, Path]) -> None:
+    out = tmp_path / "one.png"
+    with open_headless("cpu") as engine:
+        refs = [engine.model(str(path)) for path in trio]
+        step = engine.store.put_ws(np.ones((1, 10)))
+        along = DirectionUse(step, 1.5, name="age")
+        state = EditState(*refs[:2], overlays=(Overlay(refs[2], 0.4),), directions=(along,))
+        state = with_blend(replace(state, style_edits=(StyleEdit(2, 0, 1.5),)), space=BlendSpace.LATENTS)
+        engine.export(out, engine.render(state), state)
+    result = CliRunner().invoke(app, ["inspect", str(out)])
+    said = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert f"laid over it sea ({refs[2].sha256[:12]}), alpha 0.4" in said
+    assert {"direction age, +1.5", "style 1 channel"} <= set(said)
+    assert any(line.endswith("of latents") for line in said)
