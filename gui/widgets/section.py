@@ -25,6 +25,7 @@ class _Heading(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if foldable else Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setToolTip("Fold or unfold this part" if foldable else "")
 
     def sizeHint(self) -> QSize:
         return QSize(QFontMetrics(heading_font()).horizontalAdvance(self.text()) + _FOLD_PX + 8, 22)
