@@ -20,7 +20,7 @@ from engine.network import Network
 from engine.pipeline import Pipeline
 from engine.preview.arithmetic import Arithmetic
 from engine.preview.blocks import PreviewBlocks
-from engine.preview.memory import preview_bytes
+from engine.preview.memory import mixture_bytes, preview_bytes
 from engine.preview.mixing import BlockShares, ConvShares, MixShares
 from engine.preview.packing import PackedNetwork
 from engine.stage_cache import StageCache
@@ -56,15 +56,19 @@ def draw(blocks: PreviewBlocks, network: Network, share: MixShares, noise: Noise
 
 
 @pytest.mark.parametrize("arithmetic", [PLAIN, MIXED])
-def test_that_a_pair_holds_at_most_what_is_counted_for_its_networks_and_not_much_less(arithmetic: Arithmetic) -> None:
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_that_models_hold_at_most_what_is_counted_for_them_and_not_much_less(
+    arithmetic: Arithmetic, count: int
+) -> None:
     config = half_config((64, 64, 32, 16))
-    a, b = network_with_styles(1.0, config), network_with_styles(2.0, config)
-    blocks = PreviewBlocks([PackedNetwork(network, arithmetic) for network in (a, b)])
-    for share in ((1.0, 0.0), (0.0, 1.0), (0.5, 0.5)):
+    networks = [network_with_styles(1.0 + number, config) for number in range(count)]
+    blocks = PreviewBlocks([PackedNetwork(network, arithmetic) for network in networks])
+    alone = [tuple(float(at == other) for other in range(count)) for at in range(count)]
+    for share in (*alone, (1.0 / count,) * count):
         for noise in (NoiseInput(), NoiseInput("random", seed=1), NoiseInput("random", seed=2)):
-            draw(blocks, a, share, noise)
-    counted = preview_bytes(a, arithmetic) + preview_bytes(b, arithmetic)
-    assert 0.7 * counted < held_bytes(blocks, a, b) <= counted
+            draw(blocks, networks[0], share, noise)
+    counted = sum(preview_bytes(network, arithmetic) for network in networks) + mixture_bytes(networks[0], count)
+    assert 0.6 * counted < held_bytes(blocks, *networks) <= counted
 
 
 def test_that_a_network_which_previews_cannot_pack_costs_nothing_more() -> None:
