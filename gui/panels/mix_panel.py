@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QMimeData, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
@@ -24,7 +24,7 @@ from gui.panels.hand import follow_hand, follow_locks
 from gui.panels.labels import caption_label
 from gui.session import Session
 from gui.surprise import new_seed
-from gui.widgets.drops import local_paths
+from gui.widgets.drops import dropped_portrait, local_paths
 from gui.widgets.layer_matrix import LayerMatrix, MatrixRow, RowWish
 from gui.widgets.matrix_columns import Detail
 from gui.widgets.section import Section
@@ -154,7 +154,7 @@ class MixPanel(Section):
         self._menu.addAction("New seed", self.add_seed)
         self._menu.addAction("Seed…", self.add_typed_seed)
         self._menu.addAction("From a picture with a recipe…", self.picture_wanted.emit)
-        self._menu.addSeparator()
+        self._menu.addSection("From the shelf")
         for record in self._collection.latents():
             self._menu.addAction(record.latent.name, partial(self.add_latent, record.latent))
 
@@ -177,13 +177,22 @@ class MixPanel(Section):
         self.matrix.set_current_row(len(state.mix))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if local_paths(event.mimeData()):
+        if local_paths(event.mimeData()) or self._dropped_latent(event.mimeData()) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        if paths := local_paths(event.mimeData()):
+        """Take a portrait of the shelf, or files."""
+        if (latent := self._dropped_latent(event.mimeData())) is not None:
+            event.acceptProposedAction()
+            self.add_latent(latent)
+        elif paths := local_paths(event.mimeData()):
             event.acceptProposedAction()
             self.paths_dropped.emit(paths)
+
+    def _dropped_latent(self, mime: QMimeData) -> Latent | None:
+        key = dropped_portrait(mime)
+        record = None if key is None else self._collection.latent(key)
+        return None if record is None else record.latent
 
     # --- editing ---------------------------------------------------------------------------------------------------
 

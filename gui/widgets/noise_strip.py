@@ -34,7 +34,8 @@ class NoiseStrip(Columns):
         """Layers without noise: they show nothing, and stay as they are."""
         if inert != self._inert:
             self._inert = inert
-            self.update()
+            first = min(set(range(self.column_count)) - inert, default=0)
+            self._go_to(first if self._current in inert else self._current)
 
     def _set_column(self, column: int, value: float) -> None:
         if column not in self._inert:

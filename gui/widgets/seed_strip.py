@@ -105,7 +105,7 @@ class SeedStrip(HandWidget):
             self._resolutions, self._inert = tuple(resolutions), inert
             self._seeds = self._fitted(self._seeds)
             self._drag = self._hovered = None
-            self._go_to(self._current)
+            self._go_to(self._current if self._current not in inert else self._beside(-1, 1))
 
     def set_seeds(self, seeds: Seeds) -> None:
         """Show these, silently. During a drag the drag wins."""
@@ -165,6 +165,12 @@ class SeedStrip(HandWidget):
         self.update()
         self.pointed.emit(self._current)
 
+    def _beside(self, column: int, step: int) -> int:
+        """The next layer with noise; the same one where there is none."""
+        others = (other for other in range(self.column_count) if (other - column) * step > 0)
+        live = [other for other in others if other not in self._inert]
+        return column if not live else min(live) if step > 0 else max(live)
+
     # --- geometry --------------------------------------------------------------------------------------------------
 
     @property
@@ -196,10 +202,13 @@ class SeedStrip(HandWidget):
         if event.button() is not Qt.MouseButton.LeftButton:
             return
         self._gesture.end()
-        self._go_to(self.column_at(event.position().x()))
+        column = self.column_at(event.position().x())
+        if column in self._inert:
+            return
+        self._go_to(column)
         if self._is_on_lock(event.position()):
             self.set_locked(not self.is_locked)
-        elif self._current not in self._inert:
+        else:
             self._press, self._has_moved = event.position(), False
             self._drag = Drag(event.position().x(), self._value(), 1 / PX_PER_SEED, is_fine(event))
 
@@ -233,9 +242,9 @@ class SeedStrip(HandWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = key_step(event)
         if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right) and step is not None:
-            self._go_to(self._current + step.steps)
+            self._go_to(self._beside(self._current, step.steps))
         elif step is not None and step.end:
-            self._go_to(0 if step.end < 0 else self.column_count - 1)
+            self._go_to(self._beside(-1, 1) if step.end < 0 else self._beside(self.column_count, -1))
         elif step is not None and is_snapping(event):
             steps = step.steps or step.pages
             whole = math.floor(self._value()) + 1 if steps > 0 else math.ceil(self._value()) - 1

@@ -113,12 +113,24 @@ def test_that_seeds_stay_from_nothing_to_the_largest(strip: SeedStrip) -> None:
 
 def test_that_a_layer_without_noise_takes_no_seed(strip: SeedStrip) -> None:
     drag(strip, middle(strip, 0), middle(strip, 0) + QPointF(80, 0))
-    key(strip, Qt.Key.Key_Up)
-    key(strip, Qt.Key.Key_Return)
+    click(strip, middle(strip, 0))
+    click(strip, strip.lock_rect(0).center())
     strip.randomise(random.Random(1))
     assert seed(strip, 0) is None
     assert not strip.findChild(InlineEdit).isVisible()
-    assert strip.accessibleDescription() == "4 px, first: no noise here"
+    assert not strip.is_column_locked(0)
+    assert strip.seed_text(0) == "no noise here"
+
+
+def test_that_keys_begin_at_the_first_layer_with_noise_and_pass_over_the_others(strip: SeedStrip) -> None:
+    assert strip.current == 1
+    key(strip, Qt.Key.Key_Left)
+    assert strip.current == 1
+    strip.set_resolutions((4, 8, 16), frozenset({0, 2}))
+    key(strip, Qt.Key.Key_Right)
+    assert strip.current == 3
+    key(strip, Qt.Key.Key_Home)
+    assert strip.current == 1
 
 
 def test_that_a_locked_layer_is_left_alone_by_chance_only(strip: SeedStrip, qtbot: QtBot) -> None:

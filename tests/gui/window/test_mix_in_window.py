@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from desk import Desk, MakeDesk
+from desk import Desk, MakeDesk, drop_mime
 from hand import drag
 from pictures_with_recipes import picture_with_recipe, plain_picture
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
@@ -18,6 +18,7 @@ from engine.state import EditState, NoiseMode, SeedLatent, StoredLatent, View, w
 from gui.collection import png_bytes
 from gui.panels.mix_panel import MixPanel
 from gui.panels.noise_panel import NoisePanel
+from gui.widgets.drops import PORTRAIT_KIND
 from gui.widgets.matrix_columns import Detail
 from gui.widgets.seed_strip import PX_PER_SEED
 
@@ -155,6 +156,20 @@ def test_that_a_dropped_portrait_still_brings_its_arrays_under_the_files_name(
     assert desk.state.mix[0].latent == StoredLatent(key, "Ada at noon")
     assert desk.studio.store.has(key)
     assert mix(desk).matrix.rows[0].name == "Ada at noon"
+
+
+def test_that_a_portrait_of_the_shelf_is_dragged_into_the_mix(desk: Desk) -> None:
+    key = desk.studio.store.put_ws(np.full((10, 64), 0.5, np.float32))
+    desk.studio.collection.add_latent(StoredLatent(key, "Ada"), desk.state.model_a, plain_picture())
+    before = desk.state.latent
+    mime = QMimeData()
+    mime.setData(PORTRAIT_KIND, key.encode())
+    drop_mime(mime, mix(desk))
+    assert desk.state.mix[0].latent == StoredLatent(key, "Ada")
+    assert desk.state.latent == before
+    mime.setData(PORTRAIT_KIND, b"of another window")
+    drop_mime(mime, mix(desk))
+    assert len(desk.state.mix) == 1
 
 
 def test_that_a_photo_is_told_to_have_no_latent_and_one_click_looks_for_it(desk: Desk) -> None:
