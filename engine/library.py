@@ -256,6 +256,9 @@ class Library:
     def latent_thumbnail(self, key: str) -> bytes | None:
         return self._latents.thumbnail(key)
 
+    def set_latent_thumbnail(self, key: str, png: bytes) -> None:
+        self._latents.set_thumbnail(key, png)
+
     def rename_latent(self, key: str, name: str) -> None:
         self._latents.rename(key, name)
 

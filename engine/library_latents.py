@@ -35,6 +35,9 @@ class LatentTable:
     def thumbnail(self, key: str) -> bytes | None:
         return self._file.thumbnail("SELECT thumbnail FROM latents WHERE key = ?", key)
 
+    def set_thumbnail(self, key: str, png: bytes) -> None:
+        self._file.set_thumbnail("UPDATE latents SET thumbnail = ? WHERE key = ?", png, key)
+
     def rename(self, key: str, name: str) -> None:
         with self._file.writing("rename the portrait") as connection:
             cleaned = clean_file_name(name) or "portrait"

@@ -34,6 +34,10 @@ class LinkTable:
         row = self._file.row("SELECT sha256 FROM fetched WHERE url = ?", url)
         return str(row[0]) if row else None
 
+    def fetched(self) -> dict[str, str]:
+        """The SHA-256 of what came from each address."""
+        return {str(url): str(sha256) for url, sha256 in self._file.rows("SELECT url, sha256 FROM fetched")}
+
     def note_fetched(self, url: str, sha256: str, size: int) -> None:
         """Remember a download. The first counts, unless the user has accepted another file in its place."""
         with self._file.writing("note the download") as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import RecipeError
@@ -11,6 +12,8 @@ from engine.library_file import LibraryFile, free_name
 from engine.library_records import LookRecord
 from engine.look import MAX_LOOK_BYTES, VERSION_FIELD, Look, clean_name, look_from_json, look_of, look_to_json
 from engine.state_json import parse_json, state_from_json
+
+KEPT_PARSED = 10_000
 
 
 class LookTable:
@@ -67,10 +70,16 @@ class LookTable:
 def _record(row: Sequence[Any]) -> LookRecord | None:
     """None for a row that cannot be read. Before version 2 of the library a look was a whole state."""
     look_id, name, text = row
+    look = _parsed(text)
+    return None if look is None else LookRecord(look_id, replace(look, name=name))
+
+
+@lru_cache(maxsize=KEPT_PARSED)
+def _parsed(text: str) -> Look | None:
+    """Remembered, for the shelf reads all looks whenever one changes."""
     try:
         document = parse_json(text, "The look", MAX_LOOK_BYTES)
         is_look = isinstance(document, dict) and VERSION_FIELD in document
-        look = look_from_json(text) if is_look else look_of(state_from_json(document), name)
+        return look_from_json(text) if is_look else look_of(state_from_json(document), "")
     except RecipeError:
         return None
-    return LookRecord(look_id, replace(look, name=name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.framing import Framing, FramingKind
 from engine.look import Look
 from engine.state import ModelRef, StoredLatent
+
+KEPT_DESCRIPTORS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def descriptor_to_json(descriptor: NetworkDescriptor) -> str:
     return json.dumps(asdict(descriptor), separators=(",", ":"))
 
 
+@lru_cache(maxsize=KEPT_DESCRIPTORS)
 def descriptor_from_json(text: str) -> NetworkDescriptor:
     """Twin of `descriptor_to_json`, for our own files.
 

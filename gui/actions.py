@@ -35,6 +35,7 @@ _PLANS = {
     "new_seed": _Plan("New seed", ("R",), "Another face, everything else the same"),
     "surprise": _Plan("Surprise me", ("Shift+R",), "Another face, blended another way; locked controls stay"),
     "explore": _Plan("Explore variations", ("E",), "A sheet of pictures like this one to pick from", checkable=True),
+    "find_on_shelf": _Plan("Search the shelf", ("Ctrl+F",), "Name, tag, family, resolution: toon 256"),
     "save_look": _Plan("Save look…", ("Ctrl+L",), "Keep what is done to this face, for other faces"),
     "restore_look": _Plan("Bring back deleted look", (), "The look that was deleted last"),
     # View
@@ -62,6 +63,8 @@ _PLANS = {
     "theme_system": _Plan("As the desktop", checkable=True),
     # Models
     "add_model": _Plan("Add model…", ("Ctrl+M",), "A StyleGAN2 file: .pkl, .pt, .pth, .safetensors"),
+    "get_models": _Plan("Get models…", ("Ctrl+G",), "Download published models, with their licences"),
+    "library": _Plan("Library…", ("Ctrl+Shift+L",), "All models, portraits and looks; tags, trash"),
     "train": _Plan("Train a model…", ("Ctrl+T",), "Teach a model your pictures: a folder, a goal, Start"),
     "measure": _Plan("Measure a model…", (), "How good its pictures are, how varied, and whether it copies"),
     "directions": _Plan("Find directions…", ("Ctrl+Shift+D",), "Sliders for light, hair, age, from the model itself"),

@@ -42,6 +42,7 @@ from gui.first_look import first_state
 from gui.held_keys import HeldKeys
 from gui.import_later import ImportLater
 from gui.kept_pictures import KeptPictures
+from gui.library_flow import LibraryFlow
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
 from gui.messages import Messages
@@ -65,17 +66,19 @@ from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
 
 if TYPE_CHECKING:
+    from engine.library_search import Entry
+    from gui.blend_doctor_flow import BlendDoctorFlow
     from gui.clipboard_flow import ClipboardFlow
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
+    from gui.directions.flow import DirectionFlow
+    from gui.directions.section import DirectionSection
     from gui.explore.flow import ExploreFlow
     from gui.export.batch_flow import BatchFlow
     from gui.export.flow import ExportFlow
+    from gui.get_models.flow import GetModelsFlow
     from gui.help_flow import HelpFlow
-    from gui.directions.flow import DirectionFlow
-    from gui.directions.section import DirectionSection
     from gui.history_tree.window import HistoryWindow
-    from gui.blend_doctor_flow import BlendDoctorFlow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
     from gui.panels.mix_panel import MixPanel
@@ -199,11 +202,12 @@ class Studio(QObject):
             encoder_folders(self.places, self._embedded_models), self,
         )
         self.looks = LookFlow(
-            session, collection, self.thumbnails, self.viewer, parts.shelf.looks, self.opener, messages,
+            session, collection, self.store, self.thumbnails, self.viewer, parts.shelf.looks, self.opener, messages,
             self.settings, self.places.cache / "dragged", self,
         )
         self.looks.connect_actions(self.window.actions_)
         parts.shelf.save_look_wanted.connect(self.looks.save)
+        parts.shelf.filter_changed.connect(self.looks.set_filter)
         self.exporter = Exporter(bridge, messages, self)
         self.commands = Commands(
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
@@ -228,6 +232,12 @@ class Studio(QObject):
         self.window.actions_["paste"].triggered.connect(lambda: self.clipboard.paste())
         self.window.actions_["palette"].triggered.connect(lambda: self.help.show_palette())
         self.window.actions_["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
+        self.librarian = LibraryFlow(
+            self.window, session, collection, parts.shelf, messages, self.settings, self.places, self.store,
+            self.commands.locate, self._use_entry, self,
+        )
+        self.librarian.connect_actions(self.window.actions_)
+        self.window.actions_["get_models"].triggered.connect(lambda: self.get_models.open())
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
 
     def _connect_comparing(self, parts: Parts) -> None:
@@ -383,6 +393,37 @@ class Studio(QObject):
         return BlendDoctorFlow(self.window, self.session, self.collection, self.bridge, self.settings, self)
 
     @cached_property
+    def get_models(self) -> GetModelsFlow:
+        from gui.get_models.flow import GetModelsFlow
+
+        return GetModelsFlow(
+            self.window, self.collection, self.bridge, self.window.parts.shelf.tray, self.messages, self.places,
+            self.opener.use_model, self,
+        )
+
+    def _use_entry(self, entry: Entry) -> None:
+        """Put something of the library to use, as a click on the shelf does."""
+        from engine.library_directions import DirectionTable
+        from engine.library_tags import Kind
+        from engine.look_shelf import saved_key
+
+        match entry.kind:
+            case Kind.MODEL:
+                record = self.collection.model(entry.key)
+                if record is not None:
+                    self.opener.use_model(record.ref)
+            case Kind.PORTRAIT:
+                latent = self.collection.latent(entry.key)
+                if latent is not None:
+                    self.window.parts.shelf.latent_picked.emit(latent)
+            case Kind.LOOK:
+                self.looks.wear(saved_key(int(entry.key)))
+            case Kind.DIRECTION:
+                for direction in DirectionTable(self.library.file).kept():
+                    if direction.key == entry.key:
+                        self.librarian.add_direction(direction)
+
+    @cached_property
     def measuring(self) -> MeasureFlow:
         from gui.measuring.flow import MeasureFlow
 
@@ -451,6 +492,7 @@ class Studio(QObject):
         if not self._is_closed:
             log.debug("compares %s", self.compare)
             log.debug("found a training at work: %s", self.training.watch.folder)
+            self.librarian.look_for_files()
 
     def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
         """Put there what comes with Graft. Returns the sample portraits and their models."""
@@ -498,12 +540,13 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring", "doctor", "batch", "mixing", "clipboard", "history"):
+        for name in ("training", "measuring", "get_models", "doctor", "batch", "mixing", "clipboard", "history"):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         self._imports.close()
         if "photos" in self.__dict__:
             self.photos.close()
+        self.librarian.close()
         self.kept.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
         self.session.close()

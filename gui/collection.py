@@ -1,8 +1,11 @@
-"""Collection: what the shelf holds, as the window sees it. The library on disk, remembered and announced."""
+"""Collection: what the shelf holds, as the window sees it. The library on disk, remembered and announced.
+
+Each kind of thing is read anew only when something of its kind has changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, Signal
 from PySide6.QtGui import QImage
@@ -11,9 +14,11 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import EngineError
 from engine.library import Library
 from engine.library_records import LatentRecord, LookRecord, ModelRecord
+from engine.library_tags import Kind, TagTable
+from engine.library_trash import Thing, empty_trash, rename, restore, trash
 from engine.look import Look
 from engine.look_shelf import ShelfLook, saved_key, shelf_looks
-from engine.state import EditState, ModelRef, StoredLatent
+from engine.state import EditState, ModelRef, StoredLatent, model_refs
 
 FIRST_MODEL = "portrait"
 SECOND_MODEL = "toon"
@@ -25,7 +30,10 @@ class Collection(QObject):
     models_changed = Signal()
     latents_changed = Signal()
     looks_changed = Signal()
+    directions_changed = Signal()
+    changed = Signal()  # any of them, their tags, or what is in the trash
     failed = Signal(object)  # EngineError
+    told = Signal(str)  # a sentence about the library's file
 
     def __init__(self, library: Library, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,26 +43,49 @@ class Collection(QObject):
         self._latents: tuple[LatentRecord, ...] = ()
         self._looks: tuple[ShelfLook, ...] = ()
         self._trashed_looks: tuple[LookRecord, ...] = ()
+        self._trashed_models: dict[str, ModelRecord] = {}
+        self._tags: dict[Thing, tuple[str, ...]] = {}
+        self._absent: frozenset[str] = frozenset()
+        library.file.tell = self.told.emit
         self.refresh()
+
+    @property
+    def library(self) -> Library:
+        """For what reads much, on a thread of its own."""
+        return self._library
 
     def bring_looks(self, sample_looks: Mapping[str, Look]) -> None:
         """Put there the looks that come with Graft, by a name that stays, and read everything anew."""
         self._sample_looks = dict(sample_looks)
         self.refresh()
 
-    def refresh(self) -> None:
-        """Read everything anew, for example after the engine added a model."""
+    def refresh(self, kinds: Iterable[Kind] = tuple(Kind)) -> None:
+        """Read everything of some kinds anew, for example after the engine added a model."""
+        wanted = set(kinds)
         try:
-            records = sorted(self._library.models(), key=_shelf_order)
-            self._models = {record.ref.sha256: record for record in records}
-            self._latents = self._library.latents()
-            self._looks = shelf_looks(self._library.looks(), self._sample_looks, records)
-            self._trashed_looks = self._library.trashed_looks()
+            self._tags = TagTable(self._library.file).all()
+            if Kind.MODEL in wanted:
+                records = sorted(self._library.models(), key=_shelf_order)
+                self._models = {record.ref.sha256: record for record in records}
+                self._trashed_models = {record.ref.sha256: record for record in self._library.trashed_models()}
+                absent = [self._models[sha256] for sha256 in self._absent if sha256 in self._models]
+                self._absent = frozenset(one.ref.sha256 for one in absent if not self._library.is_here(one))
+            if Kind.PORTRAIT in wanted:
+                self._latents = self._library.latents()
+            if wanted & {Kind.MODEL, Kind.LOOK}:  # a look that lacked a model may have it now
+                self._looks = shelf_looks(self._library.looks(), self._sample_looks, self._models.values())
+                self._trashed_looks = self._library.trashed_looks()
         except EngineError as error:
             self.failed.emit(error)
-        self.models_changed.emit()
-        self.latents_changed.emit()
-        self.looks_changed.emit()
+        for kind, signal in (
+            (Kind.MODEL, self.models_changed),
+            (Kind.PORTRAIT, self.latents_changed),
+            (Kind.LOOK, self.looks_changed),
+            (Kind.DIRECTION, self.directions_changed),
+        ):
+            if kind in wanted or (kind is Kind.LOOK and Kind.MODEL in wanted):
+                signal.emit()
+        self.changed.emit()
 
     # --- models ---------------------------------------------------------------------------------------------------
 
@@ -70,9 +101,22 @@ class Collection(QObject):
         return record.descriptor if record is not None else None
 
     def missing_models(self, state: EditState) -> tuple[ModelRef, ...]:
-        """Models that `state` names and that are not here."""
-        named = [ref for ref in (state.model_a, state.model_b) if ref is not None]
-        return tuple(ref for ref in dict.fromkeys(named) if ref.sha256 not in self._models)
+        """Models that `state` names and that are not here. One that is in the trash is brought back for it."""
+        named = model_refs(state)
+        thrown = [(Kind.MODEL, ref.sha256) for ref in named if ref.sha256 in self._trashed_models]
+        if thrown:
+            self.restore(thrown)
+        return tuple(ref for ref in named if ref.sha256 not in self._models)
+
+    def is_absent(self, sha256: str) -> bool:
+        """Whether a model's file was looked for in vain."""
+        return sha256 in self._absent
+
+    def set_absent(self, absent: frozenset[str]) -> None:
+        """Take in which models have no file any more."""
+        if absent != self._absent:
+            self._absent = absent
+            self.models_changed.emit()
 
     def first_pair(self) -> tuple[ModelRef | None, ModelRef | None]:
         """The models that a fresh start shows: A and B."""
@@ -81,9 +125,6 @@ class Collection(QObject):
         a = named.get(FIRST_MODEL, refs[0] if refs else None)
         b = named.get(SECOND_MODEL) or next((ref for ref in refs if ref != a), None)
         return a, b
-
-    def forget_model(self, sha256: str) -> None:
-        self._guarded_change(lambda: self._library.forget_model(sha256))
 
     # --- portraits ------------------------------------------------------------------------------------------------
 
@@ -99,13 +140,16 @@ class Collection(QObject):
         return (record.latent.name if record is not None else latent.name) or "portrait"
 
     def add_latent(self, latent: StoredLatent, model: ModelRef | None, picture: QImage | None) -> None:
-        self._guarded_change(lambda: self._library.add_latent(latent, model, png_bytes(picture)))
-
-    def forget_latent(self, key: str) -> None:
-        self._guarded_change(lambda: self._library.forget_latent(key))
+        self._guarded_change(lambda: self._library.add_latent(latent, model, png_bytes(picture)), Kind.PORTRAIT)
 
     def latent_picture(self, key: str) -> QImage | None:
         return _picture(self._library.latent_thumbnail(key))
+
+    def set_latent_picture(self, key: str, picture: QImage) -> None:
+        try:
+            self._library.set_latent_thumbnail(key, png_bytes(picture))
+        except EngineError as error:
+            self.failed.emit(error)
 
     # --- looks ----------------------------------------------------------------------------------------------------
 
@@ -127,17 +171,17 @@ class Collection(QObject):
     def add_look(self, look: Look, picture: QImage | None = None) -> ShelfLook | None:
         """Keep a look; None when it could not be written."""
         added: list[LookRecord] = []
-        self._guarded_change(lambda: added.append(self._library.add_look(look, png_bytes(picture))))
+        self._guarded_change(lambda: added.append(self._library.add_look(look, png_bytes(picture))), Kind.LOOK)
         return self.look(saved_key(added[0].id)) if added else None
 
     def rename_look(self, look_id: int, name: str) -> None:
-        self._guarded_change(lambda: self._library.rename_look(look_id, name))
+        self.rename((Kind.LOOK, str(look_id)), name)
 
     def trash_look(self, look_id: int) -> None:
-        self._guarded_change(lambda: self._library.trash_look(look_id))
+        self.trash([(Kind.LOOK, str(look_id))])
 
     def restore_look(self, look_id: int) -> ShelfLook | None:
-        self._guarded_change(lambda: self._library.restore_look(look_id))
+        self.restore([(Kind.LOOK, str(look_id))])
         return self.look(saved_key(look_id))
 
     def look_picture(self, look: ShelfLook) -> QImage | None:
@@ -154,12 +198,47 @@ class Collection(QObject):
         except EngineError as error:
             self.failed.emit(error)
 
-    def _guarded_change(self, change: Callable[[], object]) -> None:
+    # --- all kinds alike ------------------------------------------------------------------------------------------
+
+    def rename(self, thing: Thing, name: str) -> None:
+        self._guarded_change(lambda: rename(self._library, thing, name), thing[0])
+
+    def trash(self, things: Iterable[Thing]) -> None:
+        """Take things off the shelf. They stay in the trash."""
+        gone = tuple(things)
+        self._guarded_change(lambda: trash(self._library, gone), *(kind for kind, _ in gone))
+
+    def restore(self, things: Iterable[Thing]) -> None:
+        back = tuple(things)
+        self._guarded_change(lambda: restore(self._library, back), *(kind for kind, _ in back))
+
+    def empty_trash(self) -> int:
+        """Forget what is in the trash for good. Returns how many things went."""
+        counts: list[int] = []
+        self._guarded_change(lambda: counts.append(empty_trash(self._library)), *Kind)
+        return sum(counts)
+
+    def tags(self, thing: Thing) -> tuple[str, ...]:
+        return self._tags.get(thing, ())
+
+    def all_tags(self) -> tuple[str, ...]:
+        """Every tag that something has, in the order of the alphabet."""
+        return tuple(sorted({tag for tags in self._tags.values() for tag in tags}))
+
+    def set_tags(self, thing: Thing, tags: Iterable[str]) -> None:
+        self._guarded_change(lambda: TagTable(self._library.file).set(*thing, tags), thing[0])
+
+    def add_tags(self, things: Iterable[Thing], tags: Iterable[str]) -> None:
+        tagged = tuple(things)
+        kinds = tuple(kind for kind, _ in tagged)
+        self._guarded_change(lambda: TagTable(self._library.file).add(tagged, tags), *kinds)
+
+    def _guarded_change(self, change: Callable[[], object], *kinds: Kind) -> None:
         try:
             change()
         except EngineError as error:
             self.failed.emit(error)
-        self.refresh()
+        self.refresh(kinds)
 
 
 def _shelf_order(record: ModelRecord) -> tuple[bool, bool, str]:

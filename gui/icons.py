@@ -24,6 +24,7 @@ GLYPHS = {
     "compare": "columns",
     "copy": "copy",
     "dice": "dice-five",
+    "direction": "compass",
     "download": "download-simple",
     "error": "warning-circle",
     "export": "export",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from engine.atomic import storage_error
 from engine.errors import EngineError, RecipeFormatError, printable
-from engine.look import MAX_NAME_CHARS, Look, apply_look, look_of
+from engine.latents import LatentStore
+from engine.library_tags import Kind
+from engine.look import MAX_NAME_CHARS, Look, apply_look, look_of, restore_look_arrays, with_arrays
 from engine.look_file import LOOK_SUFFIX, file_name, read_look, write_look
 from engine.look_shelf import ShelfLook, lacks_embedded, missing_model, needs
 from engine.messages import Frame
@@ -27,6 +30,7 @@ from gui.pixels import to_thumbnail
 from gui.presets import look_name, shown_curve
 from gui.session import Session
 from gui.settings import Settings
+from gui.shelf_filter import ShelfFilter
 from gui.thumbnails import SIZE_PX, Thumbnails
 from gui.viewer import Viewer
 from gui.widgets.name_field import NameField
@@ -37,6 +41,9 @@ REST_MS = 300
 """How long the face must stay before the looks are drawn with it."""
 
 DEFAULT_ROWS = 14
+MOST = 60
+"""Looks on the shelf; the others are found by search, or in the library's own window."""
+
 FILTER = f"Graft looks (*{LOOK_SUFFIX})"
 
 
@@ -47,6 +54,7 @@ class LookFlow(QObject):
         self,
         session: Session,
         collection: Collection,
+        store: LatentStore,
         thumbnails: Thumbnails,
         viewer: Viewer,
         shelf: ShelfList,
@@ -63,6 +71,7 @@ class LookFlow(QObject):
         super().__init__(parent)
         self._session = session
         self._collection = collection
+        self._store = store
         self._thumbnails = thumbnails
         self._viewer = viewer
         self._shelf = shelf
@@ -70,9 +79,11 @@ class LookFlow(QObject):
         self._messages = messages
         self._settings = settings
         self._dragged_folder = dragged_folder
+        self._filter = ShelfFilter()
         self._found_actions: tuple[QAction, ...] = ()
         self._numbers = itertools.count()
         self._drawn: dict[str, EditState] = {}
+        self._pictures: dict[str, QImage] = {}
         self._wanted: dict[str, tuple[str, EditState]] = {}
         self._soon = QTimer(shelf)  # ends with the widget that it looks at
         self._soon.setSingleShot(True)
@@ -127,10 +138,27 @@ class LookFlow(QObject):
     @Slot()
     def show(self) -> None:
         """Bring the shelf up to date."""
-        pictures = {item.key: item.thumbnail for item in self._shelf.items}
-        self._shelf.set_items(tuple(self._item(one, pictures.get(one.key)) for one in self._collection.looks()))
+        self._shelf.set_items(tuple(self._item(one, self._pictures.get(one.key)) for one in self._shown()))
         self._select(self._session.state)
         self._soon.start()
+
+    @Slot(object)
+    def set_filter(self, wanted: ShelfFilter) -> None:
+        """Show only the looks that it takes."""
+        self._filter = wanted
+        self.show()
+
+    def _shown(self) -> tuple[ShelfLook, ...]:
+        """The looks on the shelf: the first so many that the search takes. Each is drawn with every new face."""
+        looks = self._collection.looks()
+        if self._filter.is_on:
+            looks = tuple(one for one in looks if self._takes(one))
+        return looks[:MOST]
+
+    def _takes(self, one: ShelfLook) -> bool:
+        tags = () if one.id is None else self._collection.tags((Kind.LOOK, str(one.id)))
+        words = (one.look.name, *(ref.name for ref in one.look.models), "look")
+        return self._filter.takes(Kind.LOOK, words, tags)
 
     def _item(self, one: ShelfLook, picture: QImage | None) -> ShelfItem:
         usable = not one.missing
@@ -153,7 +181,7 @@ class LookFlow(QObject):
 
     def _select(self, state: EditState) -> None:
         """Mark the look that the picture wears, if it is one of them; of several alike, the one that was picked."""
-        looks = self._collection.looks()
+        looks = self._shown()
         worn = [one.key for one in looks if not one.missing and apply_look(one.look, state) == state]
         if self._shelf.selected_key not in worn:
             self._shelf.select(worn[0] if worn else None)
@@ -165,8 +193,10 @@ class LookFlow(QObject):
         if now.model_a is None or not self._shelf.isVisible():
             return
         self._thumbnails.drop_wishes(PREFIX)
-        for one in self._collection.looks():
+        for one in self._shown():
             state = apply_look(one.look, now)
+            with suppress(EngineError):  # then it is drawn without; putting it on says why
+                restore_look_arrays(one.look, self._store)
             if not one.missing and self._drawn.get(one.key) != state:
                 tag = f"{PREFIX}{next(self._numbers)}:{one.key}"
                 self._wanted[one.key] = tag, state
@@ -180,6 +210,7 @@ class LookFlow(QObject):
         wanted, state = self._wanted.get(key, ("", None))
         if tag == wanted and state is not None:
             self._drawn[key] = state
+        self._pictures[key] = picture  # also for when a search has hidden it
         self._shelf.set_thumbnail(key, picture)
         self._thumbnails.forget(tag)  # the shelf has it; every face makes a new one
 
@@ -198,6 +229,11 @@ class LookFlow(QObject):
             self._explain(one)  # and leave the mark there: the arrow keys go on from it
 
     def _put_on(self, look: Look, *, keep_models: bool = False) -> None:
+        try:
+            restore_look_arrays(look, self._store)
+        except EngineError as error:
+            self._messages.error(error)
+            return
         changed = apply_look(look, self._session.state, keep_models=keep_models)
         self._session.insert(changed, f"look {look.name}")
 
@@ -225,7 +261,11 @@ class LookFlow(QObject):
     def keep(self, name: str) -> None:
         """Keep what is done to the present face, under a name."""
         state = self._session.state
-        look = look_of(state, name, self._collection.embedded_names())
+        try:
+            look = with_arrays(look_of(state, name, self._collection.embedded_names()), self._store)
+        except EngineError as error:
+            self._messages.error(error)
+            return
         frame: Frame | None = self._viewer.frame(View.BLEND)
         kept = self._collection.add_look(look, to_thumbnail(frame.image, SIZE_PX) if frame is not None else None)
         if kept is not None:

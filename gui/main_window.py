@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
             "&File": ("open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
             "&Edit": (
                 "undo", "redo", None, "copy", "paste", None, "new_seed", "surprise", "explore", None,
-                "save_look", "restore_look",
+                "find_on_shelf", "save_look", "restore_look",
             ),
             "&View": (
                 *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None, "history", None,
@@ -190,7 +190,8 @@ class MainWindow(QMainWindow):
                 "float_controls", "panels", "next_part", "reset_layout", None, themes,
             ),
             "&Models": (
-                "add_model", "train", "measure", None, "directions", "import_directions", "styles", None,
+                "add_model", "get_models", "library", None,
+                "train", "measure", None, "directions", "import_directions", "styles", None,
                 "swap", "doctor", "save_blend",
             ),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),

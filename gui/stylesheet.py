@@ -56,6 +56,11 @@ QPushButton[role="primary"]:hover, QToolButton[role="primary"]:hover { backgroun
 QPushButton[role="primary"]:disabled, QToolButton[role="primary"]:disabled {
     background: $panel; border-color: $line;
 }
+QPushButton[role="chip"] {
+    font-size: 11px; padding: 1px 6px; min-height: 15px; border-radius: 9px; color: $muted; background: transparent;
+}
+QPushButton[role="chip"]:hover { color: $text; }
+QPushButton[role="chip"]:checked { color: $text; background: $selected; border-color: $focus; }
 QPushButton[role="switch"] { border-radius: 10px; padding: 2px 11px; color: $muted; }
 QPushButton[role="switch"]:checked { background: $selected; border-color: $focus; color: $text; }
 QPushButton[role="switch"]:disabled { background: $panel; border-color: $line; color: $disabled; }

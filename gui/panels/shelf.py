@@ -1,25 +1,36 @@
 """The shelf: what I have. Models, portraits and looks; the work under way at its foot.
 
-What happens with looks is `gui.look_flow`'s.
+It shows the newest portraits and looks, and by search any of them; the library's own window has them all. What
+happens with looks is `gui.look_flow`'s, what happens to models and portraits `gui.library_flow`'s.
 """
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from engine.library_records import ModelRecord
+from engine.errors import EngineError
+from engine.library_directions import DirectionTable
+from engine.library_records import DirectionRecord, LatentRecord, ModelRecord
+from engine.library_tags import Kind
+from engine.lineage import origin_line
 from engine.state import EditState, SeedLatent, Side, StoredLatent, View, with_models
 from gui.collection import Collection
 from gui.panels.job_tray import JobTray
+from gui.panels.labels import caption_label
 from gui.session import Session
+from gui.shelf_filter import ShelfFilter
 from gui.thumbnails import Thumbnails
+from gui.widgets.drops import MODEL_KIND, PORTRAIT_KIND
 from gui.widgets.section import Section
 from gui.widgets.shelf_list import ShelfItem, ShelfList, ShelfMode
+from gui.widgets.shelf_search import ShelfSearch
 
 MODEL_PREFIX = "model:"
 LATENT_PREFIX = "latent:"
+MOST = 60
+"""Portraits on the shelf; the others are found by search, or in the library's own window."""
 
 
 class Shelf(QWidget):
@@ -30,6 +41,14 @@ class Shelf(QWidget):
     latent_picked = Signal(object)  # LatentRecord
     measure_wanted = Signal(str)  # sha256
     overlay_wanted = Signal(str)  # sha256
+    details_wanted = Signal(str)  # sha256
+    locate_wanted = Signal(str)  # sha256
+    trash_wanted = Signal(object)  # Thing
+    rename_wanted = Signal(object, str)  # Thing, and the name now: ask for another
+    renamed = Signal(object, str)  # Thing, and its new name
+    direction_picked = Signal(object)  # DirectionRecord
+    filter_changed = Signal(object)  # ShelfFilter
+    library_wanted = Signal()
 
     def __init__(
         self,
@@ -47,6 +66,13 @@ class Shelf(QWidget):
         self.models = ShelfList(ShelfMode.ROWS, "Drop a StyleGAN model here: .pkl, .pt, .pth or .safetensors")
         self.portraits = ShelfList(ShelfMode.GRID, "Drop a photo here to find it in model A")
         self.looks = ShelfList(ShelfMode.GRID, "Press + to keep the present blend as a look, or drop one here")
+        self.directions = ShelfList(ShelfMode.ROWS, "No direction of that name", glyph="direction")
+        self.search = ShelfSearch()
+        self._filter = ShelfFilter()
+        self._direction_records: dict[str, DirectionRecord] = {}
+        self._sections: dict[Kind, Section] = {}
+        self.models.set_carried(MODEL_KIND)
+        self.portraits.set_carried(PORTRAIT_KIND)
         self._lay_out()
         self._connect()
         self.show_models()
@@ -58,15 +84,29 @@ class Shelf(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(10, 6, 10, 8)
         column.setSpacing(8)
-        for title, tip, shelf, action in (
-            ("Models", "Add a model file", self.models, self.add_model_wanted.emit),
-            ("Portraits", "Open a portrait", self.portraits, self.open_portrait_wanted.emit),
-            ("Looks", "Save the present blend as a look (Ctrl+L)", self.looks, self.save_look_wanted.emit),
+        for kind, title, tip, shelf, action in (
+            (Kind.MODEL, "Models", "Add a model file", self.models, self.add_model_wanted.emit),
+            (Kind.PORTRAIT, "Portraits", "Open a portrait", self.portraits, self.open_portrait_wanted.emit),
+            (Kind.LOOK, "Looks", "Save the present blend as a look (Ctrl+L)", self.looks, self.save_look_wanted.emit),
         ):
-            section = Section(title)
+            section = self._sections[kind] = Section(title)
             section.add_action("", tip, icon_name="plus").clicked.connect(action)
             section.add_widget(shelf)
             column.addWidget(section)
+        found = self._sections[Kind.DIRECTION] = Section("Directions")
+        found.add_widget(self.directions)
+        found.hide()
+        column.addWidget(found)
+        self._nothing = caption_label("Nothing on the shelf has all these words.")
+        self._nothing.setWordWrap(True)
+        self._nothing.hide()
+        column.addWidget(self._nothing)
+        self._more = QPushButton()
+        self._more.setProperty("role", "quiet")
+        self._more.setToolTip("Open the library in its own window (Ctrl+Shift+L)")
+        self._more.clicked.connect(self.library_wanted)
+        self._more.hide()
+        column.addWidget(self._more)
         column.addStretch(1)
         area = QScrollArea()
         area.setWidget(inside)
@@ -76,6 +116,11 @@ class Shelf(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
+        head = QWidget()
+        head_row = QVBoxLayout(head)
+        head_row.setContentsMargins(10, 8, 10, 2)
+        head_row.addWidget(self.search)
+        outer.addWidget(head)
         outer.addWidget(area, 1)
         outer.addWidget(self.tray)
 
@@ -85,10 +130,19 @@ class Shelf(QWidget):
         self.models.assign_requested.connect(self._assign)
         self.models.opened.connect(self._use_as_b)
         self.models.menu_requested.connect(self._model_menu)
-        self.models.remove_requested.connect(self._forget_model)
+        self.models.remove_requested.connect(self._trash_model)
+        self.models.rename_requested.connect(self.models.edit_name)
+        self.models.renamed.connect(self._model_renamed)
+        self.models.details_requested.connect(self.details_wanted)
         self.portraits.picked.connect(self._pick_portrait)
-        self.portraits.remove_requested.connect(self._collection.forget_latent)
+        self.portraits.remove_requested.connect(self._trash_portrait)
+        self.portraits.rename_requested.connect(self._rename_portrait)
         self.portraits.menu_requested.connect(self._portrait_menu)
+        self.directions.opened.connect(self._pick_direction)
+        self.search.changed.connect(self.set_filter)
+        self._collection.changed.connect(self._show_tags)
+        self._collection.directions_changed.connect(self._show_directions)
+        self._collection.looks_changed.connect(self._show_sections)
         self._collection.models_changed.connect(self.show_models)
         self._collection.latents_changed.connect(self.show_portraits)
         self._session.state_changed.connect(self._show_state)
@@ -96,36 +150,119 @@ class Shelf(QWidget):
 
     # --- showing --------------------------------------------------------------------------------------------------
 
+    @Slot(object)
+    def set_filter(self, wanted: ShelfFilter) -> None:
+        """Show only what it takes."""
+        self._filter = wanted
+        self.filter_changed.emit(wanted)  # the looks show themselves
+        self.show_models()
+        self.show_portraits()
+        self._show_directions()
+
     @Slot()
     def show_models(self) -> None:
         state = self._session.state
         self._badges = _badges(state)
-        self.models.set_items(tuple(self._model_item(record) for record in self._collection.models()))
+        records = self._collection.models()
+        shown = tuple(record for record in records if self._takes_model(record, records))
+        self.models.set_items(tuple(self._model_item(record) for record in shown))
+        self._show_sections()
+
+    def _takes_model(self, record: ModelRecord, shelf: tuple[ModelRecord, ...]) -> bool:
+        if not self._filter.is_on:
+            return True
+        descriptor, note = record.descriptor, record.note
+        words = (
+            record.ref.name, descriptor.family, f"{descriptor.img_resolution} px", str(note.get("licence", "")),
+            "built in" if record.embedded else "", origin_line(record, shelf),
+        )  # fmt: skip
+        return self._filter.takes(Kind.MODEL, words, self._collection.tags((Kind.MODEL, record.ref.sha256)))
 
     def _model_item(self, record: ModelRecord) -> ShelfItem:
         sha256 = record.ref.sha256
         tag = f"{MODEL_PREFIX}{sha256}"
+        is_absent = self._collection.is_absent(sha256)
         picture = self._thumbnails.picture(tag) or self._collection.model_picture(sha256)
-        if picture is None:
+        if picture is None and not is_absent:
             self._thumbnails.want(tag, EditState(model_a=record.ref, latent=SeedLatent(1)), View.A)
         size = f"{record.descriptor.img_resolution} px"
         origin = "built in" if record.embedded else record.descriptor.family
         tip = f"{record.ref.name}: {size}, {origin}. Double-click uses it as B; the letters at its right choose"
-        return ShelfItem(sha256, record.ref.name, f"{size}, {origin}", picture, self._badges.get(sha256, ""), tip)
+        caption = f"{size}, {origin}"
+        if is_absent:
+            caption = "file not found"
+            tip = f"{record.ref.name}: its file was moved or deleted, and it is in no folder that Graft knows"
+        return ShelfItem(sha256, record.ref.name, caption, picture, self._badges.get(sha256, ""), tip)
 
     @Slot()
     def show_portraits(self) -> None:
-        items = []
-        for record in self._collection.latents():
-            key = record.latent.key
-            made_for = f", found in {record.model.name}" if record.model else ""
-            picture = self._thumbnails.picture(LATENT_PREFIX + key) or self._collection.latent_picture(key)
-            if picture is None and record.model is not None:
-                state = EditState(model_a=record.model, latent=record.latent, truncation_psi=1.0)
-                self._thumbnails.want(LATENT_PREFIX + key, state, View.A)
-            items.append(ShelfItem(key, record.latent.name, "", picture, "", record.latent.name + made_for))
+        items: list[ShelfItem] = []
+        pictures = {item.key: item.thumbnail for item in self.portraits.items}
+        records = self._collection.latents()
+        for record in records:
+            if len(items) >= MOST:
+                break
+            if self._takes_portrait(record):
+                items.append(self._portrait_item(record, pictures.get(record.latent.key)))
         self.portraits.set_items(tuple(items))
         self._select_portrait(self._session.state)
+        others = len(records) - len(items)
+        self._more.setText(f"{others} more in the library…")
+        self._more.setVisible(others > 0 and not self._filter.is_on)
+        self._show_sections()
+
+    def _takes_portrait(self, record: LatentRecord) -> bool:
+        if not self._filter.is_on:
+            return True
+        words = (record.latent.name, record.model.name if record.model else "", "portrait")
+        return self._filter.takes(Kind.PORTRAIT, words, self._collection.tags((Kind.PORTRAIT, record.latent.key)))
+
+    def _portrait_item(self, record: LatentRecord, shown: QImage | None) -> ShelfItem:
+        key = record.latent.key
+        made_for = f", found in {record.model.name}" if record.model else ""
+        picture = self._thumbnails.picture(LATENT_PREFIX + key) or shown or self._collection.latent_picture(key)
+        if picture is None and record.model is not None:
+            state = EditState(model_a=record.model, latent=record.latent, truncation_psi=1.0)
+            self._thumbnails.want(LATENT_PREFIX + key, state, View.A)
+        return ShelfItem(key, record.latent.name, "", picture, "", record.latent.name + made_for)
+
+    @Slot()
+    def _show_directions(self) -> None:
+        """Directions have sliders of their own; here they are only found."""
+        items: list[ShelfItem] = []
+        self._direction_records = {}
+        if self._filter.is_on and self._filter.kind in (None, Kind.DIRECTION):
+            for record in self._kept_directions():
+                words = (record.name, record.model.name if record.model else "", record.source, "direction")
+                if self._filter.takes(Kind.DIRECTION, words, self._collection.tags((Kind.DIRECTION, record.key))):
+                    self._direction_records[record.key] = record
+                    caption = record.model.name if record.model else record.source
+                    items.append(ShelfItem(record.key, record.name, caption, tooltip=f"{record.name}: Enter adds it"))
+        self.directions.set_items(items[:MOST])
+        self._show_sections()
+
+    def _kept_directions(self) -> tuple[DirectionRecord, ...]:
+        try:
+            return DirectionTable(self._collection.library.file).kept()
+        except EngineError as error:
+            self._collection.failed.emit(error)
+            return ()
+
+    @Slot()
+    def _show_sections(self) -> None:
+        """While one searches, only the parts in which something was found."""
+        lists = {
+            Kind.MODEL: self.models, Kind.PORTRAIT: self.portraits, Kind.LOOK: self.looks,
+            Kind.DIRECTION: self.directions,
+        }  # fmt: skip
+        searches = self._filter.is_on
+        for kind, shelf in lists.items():
+            self._sections[kind].setVisible(bool(shelf.items) if searches else kind is not Kind.DIRECTION)
+        self._nothing.setVisible(searches and not any(shelf.items for shelf in lists.values()))
+
+    @Slot()
+    def _show_tags(self) -> None:
+        self.search.set_tags(self._collection.all_tags())
 
     @Slot(object)
     def _show_state(self, state: EditState) -> None:
@@ -144,6 +281,11 @@ class Shelf(QWidget):
             self._collection.set_model_picture(key, picture)
         elif kind + ":" == LATENT_PREFIX:
             self.portraits.set_thumbnail(key, picture)
+            self._collection.set_latent_picture(key, picture)
+
+    def picture_of(self, sha256: str) -> QImage | None:
+        """Of a model."""
+        return self._thumbnails.picture(f"{MODEL_PREFIX}{sha256}") or self._collection.model_picture(sha256)
 
     # --- doing ----------------------------------------------------------------------------------------------------
 
@@ -168,17 +310,22 @@ class Shelf(QWidget):
         menu.addAction("Use as B", lambda: self._assign(sha256, "B"))
         menu.addAction("Lay over the blend", lambda: self.overlay_wanted.emit(sha256))
         menu.addSeparator()
+        menu.addAction("About this model…", lambda: self.details_wanted.emit(sha256))
+        menu.addAction("Rename", lambda: self.models.edit_name(sha256))
+        if self._collection.is_absent(sha256):
+            menu.addAction("Locate its file…", lambda: self.locate_wanted.emit(sha256))
         menu.addAction("Measure…", lambda: self.measure_wanted.emit(sha256))
         menu.addSeparator()
-        menu.addAction("Take off the shelf", lambda: self._forget_model(sha256))
+        menu.addAction("Move to trash", lambda: self._trash_model(sha256))
         menu.popup(place)
 
     @Slot(str)
-    def _forget_model(self, sha256: str) -> None:
-        """Its file stays where it is. A model that is in use stays on the shelf."""
-        record = self._collection.model(sha256)
-        if record is not None and sha256 not in self._badges and not record.embedded:
-            self._collection.forget_model(sha256)
+    def _trash_model(self, sha256: str) -> None:
+        self.trash_wanted.emit((Kind.MODEL, sha256))
+
+    @Slot(str, str)
+    def _model_renamed(self, sha256: str, name: str) -> None:
+        self.renamed.emit((Kind.MODEL, sha256), name)
 
     @Slot(str)
     def _pick_portrait(self, key: str) -> None:
@@ -191,8 +338,25 @@ class Shelf(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Use it", lambda: self._pick_portrait(key))
-        menu.addAction("Take off the shelf", lambda: self._collection.forget_latent(key))
+        menu.addAction("Rename…", lambda: self._rename_portrait(key))
+        menu.addAction("Move to trash", lambda: self._trash_portrait(key))
         menu.popup(place)
+
+    @Slot(str)
+    def _trash_portrait(self, key: str) -> None:
+        self.trash_wanted.emit((Kind.PORTRAIT, key))
+
+    @Slot(str)
+    def _rename_portrait(self, key: str) -> None:
+        record = self._collection.latent(key)
+        if record is not None:
+            self.rename_wanted.emit((Kind.PORTRAIT, key), record.latent.name)
+
+    @Slot(str)
+    def _pick_direction(self, key: str) -> None:
+        record = self._direction_records.get(key)
+        if record is not None:
+            self.direction_picked.emit(record)
 
 
 def _badges(state: EditState) -> dict[str, str]:

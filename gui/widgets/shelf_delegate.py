@@ -18,6 +18,12 @@ _UNUSABLE_OPACITY = 0.4
 _VERTICAL = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
+def name_rect(cell: QRectF) -> QRectF:
+    """Where the name of a row is: for typing another."""
+    left = cell.left() + THUMB_PX + 7
+    return QRectF(left, cell.top() + 1, cell.right() - 2 - left, cell.height() / 2)
+
+
 def letter_rects(cell: QRectF) -> dict[str, QRectF]:
     """Where the letters A and B of a row are: two columns at its right end."""
     right = cell.right() - 3
@@ -42,7 +48,15 @@ class _ShelfDelegate(QStyledItemDelegate):
 
 
 class RowDelegate(_ShelfDelegate):
-    """A thumbnail, a name and a caption; tinted by the side it is on; A and B to click while hovered."""
+    """A thumbnail, a name and a caption; tinted by the side it is on; A and B to click while hovered.
+
+    Args:
+        glyph: Drawn where there is no thumbnail and can be none; such rows have no sides either.
+    """
+
+    def __init__(self, view: QAbstractItemView, glyph: str = "") -> None:
+        super().__init__(view)
+        self._glyph = glyph
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme, item = current_theme(), index.data(ITEM_ROLE)
@@ -59,9 +73,12 @@ class RowDelegate(_ShelfDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(cell.adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
         thumb = QRectF(cell.left() + 3, cell.center().y() - THUMB_PX / 2, THUMB_PX, THUMB_PX)
-        paint_thumb(painter, thumb, item.thumbnail)
+        if self._glyph:
+            paint_icon(painter, _middle(thumb, 18), self._glyph, QColor(theme.muted))
+        else:
+            paint_thumb(painter, thumb, item.thumbnail)
         self._paint_words(painter, theme, cell, item.name, item.caption)
-        shows_both = is_hovered or (is_selected and self._view.hasFocus())
+        shows_both = not self._glyph and (is_hovered or (is_selected and self._view.hasFocus()))
         self._paint_letters(painter, theme, QRectF(option.rect), item.badge, shows_both)
         painter.restore()
 

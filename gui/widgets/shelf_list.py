@@ -42,8 +42,9 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QSizePolicy, QWidget
 
 from gui.theme import caption_font, current_theme, mix
 from gui.widgets.drops import local_paths
+from gui.widgets.inline_edit import InlineEdit
 from gui.widgets.item_model import ItemModel
-from gui.widgets.shelf_delegate import GridDelegate, RowDelegate, letter_rects
+from gui.widgets.shelf_delegate import GridDelegate, RowDelegate, letter_rects, name_rect
 
 ROW_PX = 45
 USUAL_WIDTH_PX = 188
@@ -85,10 +86,20 @@ class ShelfList(QListView):
     remove_requested = Signal(str)
     rename_requested = Signal(str)
     menu_requested = Signal(str, QPoint)
+    details_requested = Signal(str)
+    renamed = Signal(str, str)
     paths_dropped = Signal(object)
 
-    def __init__(self, mode: ShelfMode, hint: str, parent: QWidget | None = None) -> None:
+    def __init__(self, mode: ShelfMode, hint: str, parent: QWidget | None = None, *, glyph: str = "") -> None:
+        """
+        Args:
+            glyph: For rows of things without pictures, which are on no side.
+        """
         super().__init__(parent)
+        self._glyph = glyph
+        self._renaming: InlineEdit | None = None
+        self._renamed_key = ""
+        self._carried_kind = ""
         self._file_of: Callable[[str], Path | None] | None = None
         self._is_pressing = False
         self._held_key: str | None = None
@@ -100,7 +111,7 @@ class ShelfList(QListView):
         self._has_width = False
         self._model = ItemModel(self)
         self.setModel(self._model)
-        self.setItemDelegate(RowDelegate(self) if mode is ShelfMode.ROWS else GridDelegate(self))
+        self.setItemDelegate(RowDelegate(self, glyph) if mode is ShelfMode.ROWS else GridDelegate(self))
         if mode is ShelfMode.GRID:
             self.setViewMode(QListView.ViewMode.IconMode)
             self.setMovement(QListView.Movement.Static)
@@ -154,6 +165,20 @@ class ShelfList(QListView):
         self.setAccessibleName(hint)
         self.viewport().update()
 
+    def edit_name(self, key: str) -> None:
+        """Open a field over the name of a row; `renamed` tells what was typed."""
+        row = self._model.row_of(key)
+        if row is None:
+            return
+        if self._renaming is None:
+            self._renaming = InlineEdit(self)
+            self._renaming.setAccessibleName("Name")
+            self._renaming.committed.connect(lambda text: self.renamed.emit(self._renamed_key, text))
+        self._renamed_key = key
+        place = name_rect(QRectF(self.visualRect(self._model.index(row)))).toRect()
+        place.translate(self.viewport().pos())
+        self._renaming.open_at(place, self._model.items[row].name, Qt.AlignmentFlag.AlignLeft)
+
     def set_draggable(self, file_of: Callable[[str], Path | None]) -> None:
         """Let items be dragged out of the window as files. A press then picks only when it is let go in place.
 
@@ -161,6 +186,12 @@ class ShelfList(QListView):
             file_of: Writes an item's file and says where; None when there is none.
         """
         self._file_of = file_of
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        self.setDragEnabled(True)
+
+    def set_carried(self, kind: str) -> None:
+        """Let items be dragged within the window, each as its key under a MIME type."""
+        self._carried_kind = kind
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
         self.setDragEnabled(True)
 
@@ -175,7 +206,7 @@ class ShelfList(QListView):
         key = self._model.key_at(current)
         if key is None or self._is_silent:
             return
-        if self._is_pressing and self._file_of is not None:
+        if self._is_pressing and (self._file_of is not None or self._carried_kind):
             self._held_key = key
         else:
             self.picked.emit(key)
@@ -184,6 +215,10 @@ class ShelfList(QListView):
         key = self._model.key_at(index)
         if key is not None:
             self.opened.emit(key)
+
+    @property
+    def _has_sides(self) -> bool:
+        return self._mode is ShelfMode.ROWS and not self._glyph
 
     # --- size ------------------------------------------------------------------------------------------------------
 
@@ -232,7 +267,7 @@ class ShelfList(QListView):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
-        if event.button() is Qt.MouseButton.LeftButton and index.isValid() and self._mode is ShelfMode.ROWS:
+        if event.button() is Qt.MouseButton.LeftButton and index.isValid() and self._has_sides:
             for letter, rect in letter_rects(QRectF(self.visualRect(index))).items():
                 if rect.contains(event.position()):
                     self.assign_requested.emit(self._model.key_at(index), letter)
@@ -251,15 +286,19 @@ class ShelfList(QListView):
         key = self.selected_key
         self._held_key = None
         path = self._file_of(key) if self._file_of is not None and key is not None else None
-        if key is None or path is None:
+        if key is None or (path is None and not self._carried_kind):
             return
         mime = QMimeData()
-        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        if path is not None:
+            mime.setUrls([QUrl.fromLocalFile(str(path))])
+        if self._carried_kind:
+            mime.setData(self._carried_kind, key.encode())
         drag = QDrag(self)
         drag.setMimeData(mime)
         item = self._model.items[self._model.row_of(key) or 0]
         if item.thumbnail is not None:
-            drag.setPixmap(QPixmap.fromImage(item.thumbnail).scaledToWidth(self.cell_size().width()))
+            edge = self.cell_size().width() if self._mode is ShelfMode.GRID else ROW_PX
+            drag.setPixmap(QPixmap.fromImage(item.thumbnail).scaledToWidth(edge))
         self.select(self._key_before_press)  # what was pressed was taken, not picked
         drag.exec(Qt.DropAction.CopyAction)
 
@@ -267,12 +306,13 @@ class ShelfList(QListView):
         key = self.selected_key
         letter = event.text().upper()
         plain = not event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
-        if key is not None and plain and self._mode is ShelfMode.ROWS and letter in ("A", "B"):
+        if key is not None and plain and self._has_sides and letter in ("A", "B"):
             self.assign_requested.emit(key, letter)
         elif key is not None and event.key() == Qt.Key.Key_Delete:
             self.remove_requested.emit(key)
         elif key is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.opened.emit(key)
+            with_alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
+            (self.details_requested if with_alt else self.opened).emit(key)
         elif key is not None and event.key() == Qt.Key.Key_F2:
             self.rename_requested.emit(key)
         elif event.text().isprintable() and event.text() and plain:

@@ -27,8 +27,8 @@ from engine.state import (
     with_seed,
     with_truncation,
 )
-from gui.help_dialogs import Palette
 from gui.look_flow import LookFlow
+from gui.palette import Palette
 from gui.widgets.name_field import NameField
 from gui.widgets.shelf_list import ShelfList
 
@@ -311,22 +311,27 @@ def test_that_a_look_can_be_put_on_with_the_models_that_are_there(desk: Desk) ->
     assert (desk.state.model_b, desk.state.blend) == (TOON, GONE.blend)
 
 
-def test_that_the_palette_finds_save_look(desk: Desk) -> None:
-    palette = Palette(desk.studio.window.actions_)
+def open_palette(desk: Desk) -> Palette:
+    desk.studio.help.show_palette()
+    (palette,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible()]
     desk.qtbot.addWidget(palette)
+    return palette
+
+
+def test_that_the_palette_finds_save_look(desk: Desk) -> None:
+    palette = open_palette(desk)
     palette.field.setText("save look")
-    assert palette.list.count() == 1
+    assert palette.entries[0].text.startswith("Save look")
 
 
 def test_that_the_palette_puts_a_look_on(desk: Desk) -> None:
     desk.studio.session.edit(with_alpha(desk.state, 0.9))
     keep(desk, "Second")
-    palette = Palette(desk.studio.window.actions_)
-    desk.qtbot.addWidget(palette)
+    palette = open_palette(desk)
     palette.field.setText("look gone")
-    assert palette.list.count() == 0  # it lacks its model
+    assert "Look: Gone" not in [entry.text for entry in palette.entries]  # it lacks its model
     palette.field.setText("look ink")
-    assert palette.list.count() == 1
+    assert palette.entries[0].text == "Look: Ink"
     palette.field.returnPressed.emit()
     assert desk.state.blend == INK.blend
 
