@@ -372,4 +372,8 @@ class History:
 
 
 def _approximate_bytes(state: EditState) -> int:
-    return len(repr(state))
+    """About what a state's JSON weighs."""
+    curves = [state.blend.curve or (), state.noise.layer_strengths, state.noise.layer_seeds]
+    curves += [source.strengths for source in state.mix] + [overlay.curve or () for overlay in state.overlays]
+    parts = len(state.mix) + len(state.overlays) + len(state.directions) + len(state.style_edits)
+    return 700 + 150 * parts + 8 * sum(map(len, curves))

@@ -190,10 +190,11 @@ class Journal:
                 _INSERT_ROW, [(*_values(entry, parent), row) for entry, parent, row in numbered]
             )
 
-    def wait(self) -> None:
-        """Until all that was recorded is on disk."""
+    def wait(self) -> bool:
+        """Until all that was recorded is on disk. False when some of it could not be written."""
         if self._chore is not None:
             self._chore.join()
+        return not self._is_writing_aside
 
     def _run_aside(self, chore: Callable[[], None]) -> None:
         """Do what may take long on a thread of its own. One that fails is not missed: the next one does it too."""
@@ -229,10 +230,17 @@ class Journal:
             for row in rows:
                 self._change("DELETE FROM edits WHERE id = ?", (row,))
 
-    def mark_saved(self) -> None:
-        """All so far is in a file of the user's: it needs no recovery."""
+    def step(self) -> int:
+        """The last step that was taken."""
+        with self._guard, in_plain_words("read the autosave"):
+            (step,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM steps").fetchone()
+        return int(step)
+
+    def mark_saved(self, step: int | None = None) -> None:
+        """All up to a step, by default the last, is in a file of the user's: it needs no recovery."""
+        saved = self.step() if step is None else step
         with self._guard, in_plain_words("autosave"):
-            self._set_fact("saved", "(SELECT coalesce(max(id), 0) FROM steps)")
+            self._set_fact("saved", saved)
 
     def close(self) -> None:
         """End cleanly. Unsaved edits stay on disk, marked as closed rather than crashed."""
@@ -242,7 +250,7 @@ class Journal:
                 return
             unsaved = _unsaved(self._connection)
             if unsaved:
-                self._set_fact("closed", "1")
+                self._set_fact("closed", 1)
             self._end()
         if not unsaved:
             delete_files(self._file)
@@ -287,8 +295,8 @@ class Journal:
         with contextlib.closing(sqlite3.connect(self._file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _set_fact(self, name: str, value_sql: str) -> None:
-        self._connection.execute(f"INSERT OR REPLACE INTO facts VALUES (?, {value_sql})", (name,))
+    def _set_fact(self, name: str, value: int) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
 
 def recoverable_sessions(folder: Path) -> tuple[RecoverableSession, ...]:

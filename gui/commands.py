@@ -130,6 +130,7 @@ class Commands(QObject):
         self._opener.locate_wanted.connect(self.locate)
         self._documents.name_wanted.connect(self.save_as)
         self._documents.recoverable_changed.connect(self._refresh)
+        self._documents.recent_changed.connect(self._fill_recent)
         self._portraits.view_wanted.connect(window.show_search)
         self._portraits.search_started.connect(parts.shelf.tray.set_picture)
         parts.shelf.tray.card_opened.connect(self._portraits.watch)
@@ -223,7 +224,6 @@ class Commands(QObject):
         name, _ = QFileDialog.getSaveFileName(self._window, "Save session", str(path), SESSION_FILTER)
         if name:
             self._documents.save(Path(name))
-            self._fill_recent()
 
     @Slot()
     def add_model(self) -> None:

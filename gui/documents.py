@@ -9,10 +9,11 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.errors import EngineError, printable
-from engine.journal import RecoverableSession, dismiss, recoverable_sessions
+from engine.journal import RecoverableSession, dismiss, forget_oldest_closed, recoverable_sessions
 from engine.latents import LatentStore
 from engine.session_file import SESSION_SUFFIX, SessionDocument, Setting, open_session, save_session
 from engine.state import EditState
+from gui.aside import Aside
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.messages import Choice, Messages
@@ -26,6 +27,7 @@ TakeSettings: TypeAlias = Callable[[Mapping[str, Setting]], object]
 
 class Documents(QObject):
     recoverable_changed = Signal()
+    recent_changed = Signal()  # a session was saved or opened
     name_wanted = Signal()  # the session has no file yet: ask for one, then `save`
 
     def __init__(
@@ -51,6 +53,7 @@ class Documents(QObject):
         self._autosave_folder = autosave_folder
         self._recoverable: tuple[RecoverableSession, ...] = ()
         self._carried: list[tuple[SettingsToSave, TakeSettings]] = []
+        self._aside = Aside("graft-documents", self)
         session.autosave_failed.connect(self._autosave_failed)
         opener.session_found.connect(self.open)
 
@@ -61,58 +64,67 @@ class Documents(QObject):
     # --- files ----------------------------------------------------------------------------------------------------
 
     @Slot()
-    def save_here(self) -> bool:
+    def save_here(self) -> None:
         """Save to the session's own file, or ask for one."""
         if self._session.path is None:
             self.name_wanted.emit()
-            return False
-        return self.save(self._session.path)
+        else:
+            self.save(self._session.path)
 
-    def save(self, path: Path) -> bool:
-        """Write the session. On failure the old file is intact and the session stays unsaved."""
+    def save(self, path: Path) -> None:
+        """Write the session as it is now. On failure the old file is intact and the session stays unsaved."""
         if path.suffix.lower() != SESSION_SUFFIX:
             path = path.with_name(path.name + SESSION_SUFFIX)
         self._session.end_gesture()
-        history = self._session.history
+        history, store = self._session.history, self._store
         latents = tuple(record.latent for record in self._collection.latents())
         document = SessionDocument(
-            tuple(history.entries), history.index, self._window_settings(), latents, history.tip,
-            self._session.timeline,
-        )  # fmt: skip
-        try:
-            save_session(path, document, self._store)
-        except EngineError as error:
-            self._messages.error(error)
-            return False
-        self._session.mark_saved(path)
-        self._settings.add_recent_file(path)
-        self._settings.set_folder("session", path.parent)
-        self._messages.say(f"Saved {printable(path.name, 80)}.")
-        return True
+            history.entries, history.index, self._window_settings(), latents, history.tip, self._session.timeline
+        )
+        point = self._session.save_point()
+
+        def saved(_: None) -> None:
+            self._session.mark_saved(path, point)
+            self._note_recent(path)
+            self._messages.say(f"Saved {printable(path.name, 80)}.")
+
+        self._aside.run(lambda: save_session(path, document, store), saved, self._messages.error)
 
     @Slot(object)
     def open(self, path: Path) -> None:
         """Open a session in place of the present one, which stays in the journal when it was not saved."""
-        try:
-            document = open_session(path, self._store)
-        except EngineError as error:
-            self._messages.error(error)
-            return
-        known = {record.latent.key for record in self._collection.latents()}
-        for latent in document.latents:
-            if latent.key not in known:
-                self._collection.add_latent(latent, None, None)
+        store = self._store
 
-        def show(state: EditState) -> None:
-            self._session.replace_document(
-                document.entries, document.index, path, saved=True, tip=document.tip, timeline=document.timeline
-            )
-            self._look_for_unsaved_work()  # the document that was left may not have been saved
-            self._apply_window_settings(document)
-            self._settings.add_recent_file(path)
-            self._settings.set_folder("session", path.parent)
+        def opened(document: SessionDocument) -> None:
+            known = {record.latent.key for record in self._collection.latents()}
+            for latent in document.latents:
+                if latent.key not in known:
+                    self._collection.add_latent(latent, None, None)
+            shown = document.entries[document.index].state
+            self._opener.when_models_are_here(shown, lambda _: self._show(document, path))
 
-        self._opener.when_models_are_here(document.entries[document.index].state, show)
+        self._aside.run(lambda: open_session(path, store), opened, self._messages.error)
+
+    def _show(self, document: SessionDocument, path: Path) -> None:
+        self._session.replace_document(
+            document.entries, document.index, path, saved=True, tip=document.tip, timeline=document.timeline
+        )
+        self._look_for_unsaved_work()  # the document that was left may not have been saved
+        self._apply_window_settings(document)
+        self._note_recent(path)
+
+    def _note_recent(self, path: Path) -> None:
+        self._settings.add_recent_file(path)
+        self._settings.set_folder("session", path.parent)
+        self.recent_changed.emit()
+
+    def wait(self) -> None:
+        """Until what is being written and read is there."""
+        self._aside.wait()
+
+    def close(self) -> None:
+        """Let a save come to its end."""
+        self._aside.wait()
 
     def _window_settings(self) -> dict[str, Setting]:
         settings: dict[str, Setting] = {
@@ -134,11 +146,13 @@ class Documents(QObject):
 
     # --- what was left unsaved ------------------------------------------------------------------------------------
 
-    def offer_recovery(self) -> bool:
-        """Ask, without getting in the way, about unsaved work of an earlier run. True when there is some."""
-        self._look_for_unsaved_work()
+    def offer_recovery(self) -> None:
+        """Ask, without getting in the way, about unsaved work of an earlier run."""
+        self._look_for_unsaved_work(self._offer)
+
+    def _offer(self) -> None:
         if not self._recoverable:
-            return False
+            return
         newest = self._recoverable[0]
         steps = len(newest.entries) - 1
         how = "Graft ended unexpectedly" if newest.crashed else "Your last session was not saved"
@@ -148,16 +162,21 @@ class Documents(QObject):
             Choice("Restore", self.restore),
             Choice("Discard", self.discard),
         )
-        return True
 
-    def _look_for_unsaved_work(self) -> None:
-        try:
-            found = recoverable_sessions(self._autosave_folder)
-        except EngineError as error:
-            self._messages.error(error)
-            return
-        self._recoverable = tuple(one for one in found if one.unsaved)
-        self.recoverable_changed.emit()
+    def _look_for_unsaved_work(self, then: Callable[[], None] | None = None) -> None:
+        folder = self._autosave_folder
+
+        def look() -> tuple[RecoverableSession, ...]:
+            forget_oldest_closed(folder)
+            return recoverable_sessions(folder)
+
+        def found(sessions: tuple[RecoverableSession, ...]) -> None:
+            self._recoverable = tuple(one for one in sessions if one.unsaved)
+            self.recoverable_changed.emit()
+            if then is not None:
+                then()
+
+        self._aside.run(look, found, self._messages.error)
 
     @property
     def can_restore(self) -> bool:
@@ -172,8 +191,8 @@ class Documents(QObject):
 
         def show(state: EditState) -> None:
             self._session.replace_document(found.entries, found.index, None, saved=False, tip=found.tip)
-            dismiss(found)  # this session's own journal holds it now
-            self._look_for_unsaved_work()
+            has_it = self._session.journal_written()
+            self._dismiss(found, once=has_it)
 
         self._opener.when_models_are_here(found.state, show)
 
@@ -181,8 +200,21 @@ class Documents(QObject):
     def discard(self) -> None:
         """Forget the newest unsaved work."""
         if self._recoverable:
-            dismiss(self._recoverable[0])
-            self._look_for_unsaved_work()
+            self._dismiss(self._recoverable[0])
+
+    def _dismiss(self, session: RecoverableSession, once: Callable[[], bool] = lambda: True) -> None:
+        """
+        Args:
+            once: Waits until this session's own journal holds it; False when it does not.
+        """
+        self._recoverable = tuple(one for one in self._recoverable if one is not session)
+        self.recoverable_changed.emit()
+
+        def forget() -> None:
+            if once():
+                dismiss(session)
+
+        self._aside.run(forget, lambda _: self._look_for_unsaved_work(), self._messages.error)
 
     @Slot(object)
     def _autosave_failed(self, error: EngineError) -> None:

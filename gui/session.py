@@ -7,6 +7,7 @@ journalled, and reaches every panel by the one signal `state_changed`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,21 @@ from engine.variations import Sheet
 
 if TYPE_CHECKING:
     from engine.animation.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class SavePoint:
+    """What a save holds.
+
+    Attributes:
+        step: The last one in the journal; None where there is no journal.
+    """
+
+    history: History
+    state: EditState
+    timeline: Timeline | None
+    marks: int
+    step: int | None
 
 
 class Session(QObject):
@@ -47,8 +63,9 @@ class Session(QObject):
         self._start_journal = start_journal
         self._journal: Journal | None = None
         self._rows: dict[int, int] = {}
+        self._is_journalled = False
         self._saved = state
-        self._has_unsaved_marks = False
+        self._marks = self._saved_marks = 0
         self._path: Path | None = None
         self._owner: object | None = None
         self._locks: frozenset[str] = frozenset()
@@ -75,7 +92,7 @@ class Session(QObject):
     @property
     def is_dirty(self) -> bool:
         has_changed = self._history.state != self._saved or self._timeline != self._saved_timeline
-        return has_changed or self._has_unsaved_marks
+        return has_changed or self._marks != self._saved_marks
 
     @property
     def timeline(self) -> Timeline | None:
@@ -162,7 +179,7 @@ class Session(QObject):
         kept = self._history.keep(state, label)
         if kept is None:
             return False
-        self._has_unsaved_marks = True
+        self._marks += 1
         self._with_journal(lambda journal: self._record(journal, kept, is_present=False))
         self.history_changed.emit()
         self.document_changed.emit()
@@ -192,7 +209,7 @@ class Session(QObject):
     def mark(self, index: int, *, name: str | None = None, is_starred: bool | None = None) -> None:
         """Name an entry of the history, or give it a star."""
         if self._history.mark(index, name=name, is_starred=is_starred):
-            self._has_unsaved_marks = True
+            self._marks += 1
             self._write_marks(index, is_work=True)
             self.document_changed.emit()
 
@@ -226,7 +243,7 @@ class Session(QObject):
         self._owner = None
         self._glance = None
         self._history = History.from_entries(entries, index, tip)
-        self._has_unsaved_marks = False
+        self._marks = self._saved_marks = 0
         self._path = path
         self._saved_timeline = timeline
         self.set_timeline(timeline)
@@ -237,17 +254,32 @@ class Session(QObject):
         self.history_changed.emit()
         self._announce()
 
-    def mark_saved(self, path: Path) -> None:
+    def save_point(self) -> SavePoint:
+        """What would be saved now, to be told to `mark_saved` once it is."""
+        step = None if self._journal is None else self._journal.step()
+        return SavePoint(self._history, self._history.state, self._timeline, self._marks, step)
+
+    def mark_saved(self, path: Path, point: SavePoint | None = None) -> None:
+        """
+        Args:
+            point: What was saved; by default all that is there. One of another document counts for nothing.
+        """
+        point = point or self.save_point()
+        if point.history is not self._history:
+            return
         self._path = path
-        self._saved = self._history.state
-        self._saved_timeline = self._timeline
-        self._has_unsaved_marks = False
-        if self._journal is not None:
+        self._saved, self._saved_timeline, self._saved_marks = point.state, point.timeline, point.marks
+        if self._journal is not None and point.step is not None:
             try:
-                self._journal.mark_saved()
+                self._journal.mark_saved(point.step)
             except EngineError as error:
                 self.autosave_failed.emit(error)
         self.document_changed.emit()
+
+    def journal_written(self) -> Callable[[], bool]:
+        """A function for another thread: waits until the journal holds all of this document, and says whether."""
+        journal = self._journal
+        return journal.wait if journal is not None and self._is_journalled else lambda: False
 
     def close(self) -> None:
         """A clean exit. What was not saved stays in the journal and is offered at the next start."""
@@ -307,7 +339,9 @@ class Session(QObject):
             dropped = [self._rows.pop(number) for number in self._history.take_dropped() if number in self._rows]
             if dropped:
                 self._journal.forget(dropped)
+            self._is_journalled = True
         except EngineError as error:
+            self._is_journalled = False
             self.autosave_failed.emit(error)
 
     def _record_all(self, journal: Journal) -> None:

@@ -35,6 +35,7 @@ def test_that_work_killed_in_the_middle_is_offered_and_restored(open_home: OpenG
     acknowledged = [int(line) for line in ended.stdout.split()]
     assert len(acknowledged) == 5
     graft = open_home("home")
+    graft.studio.documents.wait()
     assert "ended unexpectedly" in graft.message()
     graft.studio.messages.bar._trigger()
     assert graft.state.latent == SeedLatent(acknowledged[-1])

@@ -206,7 +206,7 @@ def test_that_the_oldest_entries_go_first_when_there_are_too_many() -> None:
 
 def test_that_the_bytes_of_the_history_are_bounded_but_the_present_is_kept() -> None:
     big = with_curve(START, tuple(float(i) for i in range(64)))
-    history = History(START, max_bytes=3 * len(repr(big)))
+    history = History(START, max_bytes=4000)
     for seed in range(1, 20):
         history.apply(with_seed(big, seed))
     assert 1 <= len(history.entries) <= 3

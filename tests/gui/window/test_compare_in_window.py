@@ -104,7 +104,8 @@ def test_that_pins_come_back_with_the_session_and_are_drawn_again(desk: Desk) ->
     pinned = desk.state
     edit(desk, 0.3)
     path = desk.folder / "pins.graft"
-    assert desk.studio.documents.save(path)
+    desk.studio.documents.save(path)
+    desk.studio.documents.wait()
     desk.studio.compare.unpin("1")
     desk.studio.documents.open(path)
     desk.wait_until(lambda: desk.studio.compare.pins)

@@ -248,10 +248,12 @@ def test_that_a_session_comes_back_with_its_history_and_view(make_desk: MakeDesk
     desk.studio.canvas.set_mode(CanvasMode.COMPARE)
     desk.studio.session.set_lock("alpha", True)
     path = desk.folder / "work.graft"
-    assert desk.studio.documents.save(path)
+    desk.studio.documents.save(path)
+    desk.studio.documents.wait()
     assert not desk.studio.session.is_dirty
     other = make_desk(home="elsewhere")
     other.drop(path)
+    other.studio.documents.wait()
     assert other.state == desk.state
     assert other.studio.session.path == path
     assert not other.studio.session.is_dirty
@@ -272,11 +274,14 @@ def test_that_save_asks_for_a_name_once(desk: Desk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
     desk.studio.session.edit(with_seed(desk.state, 1))
     desk.studio.window.actions_["save"].trigger()
+    desk.studio.documents.wait()
     desk.studio.session.edit(with_seed(desk.state, 2))
     assert desk.studio.window.isWindowModified()
     desk.studio.window.actions_["save"].trigger()
+    desk.studio.documents.wait()
     assert len(asked) == 1
     assert path.with_name("work.graft").exists()
+    assert [action.text() for action in desk.studio.window.recent_menu.actions()] == ["work.graft"]
     assert not desk.studio.window.isWindowModified()
 
 
@@ -285,15 +290,43 @@ def test_that_a_save_that_fails_keeps_the_session_unsaved(desk: Desk) -> None:
     locked = desk.folder / "locked"
     locked.mkdir(mode=0o500)
     desk.studio.session.edit(with_seed(desk.state, 1))
-    assert not desk.studio.documents.save(locked / "a.graft")
+    desk.studio.documents.save(locked / "a.graft")
+    desk.studio.documents.wait()
+    assert desk.message()
     assert desk.studio.session.is_dirty
 
 
 def test_that_a_save_into_a_folder_that_has_gone_keeps_the_session_unsaved(desk: Desk) -> None:
     desk.studio.session.edit(with_seed(desk.state, 1))
-    assert not desk.studio.documents.save(desk.folder / "gone" / "a.graft")
+    desk.studio.documents.save(desk.folder / "gone" / "a.graft")
+    desk.studio.documents.wait()
     assert desk.message()
     assert desk.studio.session.is_dirty
+
+
+def test_that_what_is_edited_while_a_save_is_written_is_not_taken_for_saved(desk: Desk) -> None:
+    session = desk.studio.session
+    session.edit(with_seed(desk.state, 1))
+    desk.studio.documents.save(desk.folder / "a.graft")
+    session.edit(with_seed(desk.state, 2))
+    desk.studio.documents.wait()
+    assert session.path == desk.folder / "a.graft"
+    assert session.is_dirty
+    session.undo()
+    assert not session.is_dirty
+    session.redo()
+    session.close()
+    (left,) = recoverable_sessions(desk.studio.places.autosave_folder)
+    assert left.state.latent == SeedLatent(2)
+
+
+def test_that_closing_lets_a_save_come_to_its_end(desk: Desk) -> None:
+    desk.studio.session.edit(with_seed(desk.state, 1))
+    desk.studio.documents.save(desk.folder / "a.graft")
+    desk.studio.window.close()
+    desk.studio.close()
+    assert (desk.folder / "a.graft").exists()
+    assert recoverable_sessions(desk.studio.places.autosave_folder) == ()
 
 
 # --- recovery -------------------------------------------------------------------------------------------------------
@@ -307,6 +340,7 @@ def test_that_unsaved_work_is_offered_at_the_next_start_and_restored(make_desk: 
     desk.studio.window.close()
     desk.studio.close()
     again = make_desk()
+    again.studio.documents.wait()
     assert "was not saved" in again.message()
     assert again.state.latent == SeedLatent(FIRST_SEED)
     again.studio.messages.bar._trigger()
@@ -325,6 +359,7 @@ def test_that_discarded_work_is_not_offered_again(make_desk: MakeDesk) -> None:
     desk.studio.window.close()
     desk.studio.close()
     again = make_desk()
+    again.studio.documents.wait()
     again.studio.messages.bar._trigger_second()
     again.studio.window.close()
     again.studio.close()
@@ -338,6 +373,7 @@ def test_that_an_offer_that_is_put_off_can_still_be_taken(make_desk: MakeDesk) -
     desk.studio.window.close()
     desk.studio.close()
     again = make_desk()
+    again.studio.documents.wait()
     again.studio.messages.bar.dismiss()
     again.studio.session.edit(with_seed(again.state, 50))
     again.studio.window.actions_["restore"].trigger()
@@ -347,11 +383,13 @@ def test_that_an_offer_that_is_put_off_can_still_be_taken(make_desk: MakeDesk) -
 def test_that_work_left_by_opening_another_session_can_be_restored_at_once(make_desk: MakeDesk) -> None:
     desk = make_desk()
     desk.studio.session.edit(with_seed(desk.state, 1))
-    assert desk.studio.documents.save(desk.folder / "one.graft")
+    desk.studio.documents.save(desk.folder / "one.graft")
+    desk.studio.documents.wait()
     desk.studio.session.edit(with_seed(desk.state, 2))
     left = desk.state
     assert not desk.studio.window.actions_["restore"].isEnabled()
     desk.drop(desk.folder / "one.graft")
+    desk.studio.documents.wait()
     assert desk.state.latent == SeedLatent(1)
     desk.studio.window.actions_["restore"].trigger()
     assert desk.state == left
