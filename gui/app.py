@@ -544,6 +544,7 @@ class Studio(QObject):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         self._imports.close()
+        self.documents.close()
         if "photos" in self.__dict__:
             self.photos.close()
         self.librarian.close()
