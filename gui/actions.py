@@ -54,6 +54,7 @@ _PLANS = {
     "one_to_one": _Plan("Actual size", ("Z",)),
     "zoom_in": _Plan("Zoom in", ("Ctrl++", "Ctrl+=")),
     "zoom_out": _Plan("Zoom out", ("Ctrl+-",)),
+    "animate": _Plan("Timeline", ("Ctrl+Shift+A",), "Keyframes: anything moves, and becomes a film", checkable=True),
     "hide_docks": _Plan("Only the picture", (), "Hide the panels (Tab)", checkable=True),
     "next_part": _Plan("Next part of the window", ("F6",)),
     "float_controls": _Plan("Float the controls", (), "Take the controls out of the window", checkable=True),
@@ -78,6 +79,8 @@ _PLANS = {
     "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export
     "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),
+    "export_video": _Plan("Export film…", ("Ctrl+Shift+F",), "The timeline as MP4, WebM, GIF or PNG frames"),
+    "key_here": _Plan("Set key", ("K",), "A key on the timeline for everything that has changed"),
     "export_sheet": _Plan("Export contact sheet…", ("Ctrl+Shift+E",), "Seeds, swaps, alphas, in a grid"),
     "batch": _Plan("Apply the look to many…", ("Ctrl+B",), "On a folder of photos or many seeds, at once"),
     "export_network": _Plan("Export network…", (), "A, B or the blend as a model for other programs: PyTorch, ONNX"),

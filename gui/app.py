@@ -68,6 +68,7 @@ from gui.widgets.filmstrip import Filmstrip
 if TYPE_CHECKING:
     from engine.library_search import Entry
     from gui.blend_doctor_flow import BlendDoctorFlow
+    from gui.animate.flow import AnimateFlow
     from gui.clipboard_flow import ClipboardFlow
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
@@ -214,6 +215,10 @@ class Studio(QObject):
             self.exporter, messages, self.settings,
         )
         self.window.actions_["train"].triggered.connect(lambda: self.training.open())
+        self.window.actions_["animate"].triggered.connect(lambda shown: self.animating.set_shown(shown))
+        self.window.actions_["key_here"].triggered.connect(lambda: self.animating.set_keys())
+        self.window.actions_["export_video"].triggered.connect(lambda: self.animating.export())
+        self.opener.film_found.connect(lambda: self.animating.set_shown(True))
         self.window.actions_["export_network"].triggered.connect(lambda: self.exports.export_network())
         self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
@@ -425,6 +430,16 @@ class Studio(QObject):
 
     @cached_property
     def measuring(self) -> MeasureFlow:
+    @cached_property
+    def animating(self) -> AnimateFlow:
+        """Made when the timeline is first opened."""
+        from gui.animate.flow import AnimateFlow
+
+        return AnimateFlow(
+            self.window, self.session, self.bridge, self.viewer, self.strip, self.collection, self.messages,
+            self.settings, self,
+        )
+
         from gui.measuring.flow import MeasureFlow
 
         tray = self.window.parts.shelf.tray
@@ -494,6 +509,8 @@ class Studio(QObject):
             log.debug("found a training at work: %s", self.training.watch.folder)
             self.librarian.look_for_files()
 
+            if self.settings.get("animate.shown", False):
+                self.animating.set_shown(True)
     def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
         """Put there what comes with Graft. Returns the sample portraits and their models."""
         from engine.embedded_models import register_embedded
@@ -540,7 +557,10 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in ("training", "measuring", "get_models", "doctor", "batch", "mixing", "clipboard", "history"):
+        for name in (
+            "animating", "training", "measuring", "get_models", "doctor", "batch",
+            "mixing", "clipboard", "directions", "history",
+        ):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
         self._imports.close()

@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         self.parts = parts
         self.actions_ = Actions(self, settings)
         self._put_away: list[QDockWidget] = []
+        self.later_docks: tuple[QDockWidget, ...] = ()
         self._settings = settings
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
@@ -156,6 +157,14 @@ class MainWindow(QMainWindow):
         return dock
 
     @property
+    def add_bottom_dock(self, title: str, widget: QWidget) -> QDockWidget:
+        """A panel over the filmstrip, as wide as the window; one that is made when it is first wanted."""
+        dock = self._dock(title, widget, Qt.DockWidgetArea.BottomDockWidgetArea)
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        self.splitDockWidget(dock, self.history_dock, Qt.Orientation.Vertical)
+        self.later_docks = (*self.later_docks, dock)
+        return dock
+
     def docks(self) -> tuple[QDockWidget, ...]:
         return self.shelf_dock, self.controls_dock, self.history_dock
 
@@ -186,8 +195,8 @@ class MainWindow(QMainWindow):
             ),
             "&View": (
                 *VIEW_ACTIONS, None, "blink", "pin", "compare_photo", None, "history", None,
-                "fit", "one_to_one", "zoom_in", "zoom_out", "pixel_values", None, "hide_docks",
-                "float_controls", "panels", "next_part", "reset_layout", None, themes,
+                "fit", "one_to_one", "zoom_in", "zoom_out", "pixel_values", None, "animate", "hide_docks",
+                "float_controls", "panels", "next_part", self.layouts_menu, "reset_layout", None, themes,
             ),
             "&Models": (
                 "add_model", "get_models", "library", None,
@@ -195,7 +204,10 @@ class MainWindow(QMainWindow):
                 "swap", "doctor", "save_blend",
             ),
             "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
-            "E&xport": ("export", "copy", None, "export_sheet", "batch", None, "export_network"),
+            "E&xport": (
+                "export", "copy", None, "export_video", "key_here", None, "export_sheet", "batch", None,
+                "export_network",
+            ),
             "&Help": ("palette", "keys", "shortcuts", None, "faster_previews", None, "about"),
         }
         for title, names in layout.items():
@@ -226,6 +238,8 @@ class MainWindow(QMainWindow):
             self.addDockWidget(area, dock)
             dock.show()
         self.resizeDocks([self.shelf_dock, self.controls_dock], [SHELF_PX, CONTROLS_PX], Qt.Orientation.Horizontal)
+        for dock in self.later_docks:
+            self.splitDockWidget(dock, self.history_dock, Qt.Orientation.Vertical)
 
     def save_layout(self) -> None:
         self._settings.set_bytes("window.geometry", bytes(self.saveGeometry().data()))
@@ -247,7 +261,7 @@ class MainWindow(QMainWindow):
     def show_only_picture(self, alone: bool) -> None:
         """Hide the panels, or bring back those that were there."""
         if alone:
-            self._put_away = [dock for dock in self.docks if dock.isVisible()]
+            self._put_away = [dock for dock in (*self.docks, *self.later_docks) if dock.isVisible()]
             for dock in self._put_away:
                 dock.hide()
         else:
@@ -274,7 +288,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def focus_next_part(self) -> None:
         """Walk the keyboard from the picture to the controls, the history, the shelf, and back."""
-        docks = (self.controls_dock, self.history_dock, self.shelf_dock)
+        docks = (self.controls_dock, *self.later_docks, self.history_dock, self.shelf_dock)
         parts = [self.centre, *(dock.widget() for dock in docks if dock.isVisible())]
         focused = self.focusWidget()
         holds = [focused is not None and (part is focused or part.isAncestorOf(focused)) for part in parts]

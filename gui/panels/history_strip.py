@@ -70,6 +70,10 @@ class HistoryStrip(QObject):
         """Use the picture on screen as the thumbnail of its state."""
         self.pictures.keep(state, frame.image)
 
+    def want_present(self) -> None:
+        """Have the present entry drawn, while the canvas shows something else."""
+        self.pictures.want("present", [self._session.history.state])
+
     def _want_missing(self, shown: list[EditState], here: int) -> None:
         """Entries that were passed by too quickly to be seen get their picture later, the nearest first."""
         by_distance = sorted(range(len(shown)), key=lambda place: abs(place - here))
