@@ -148,6 +148,7 @@ class BlendPanel(Section):
         for widget in (self.width_slider, self.level, sources):
             self.parts.add_widget(widget)
         self.parts.set_folded(True)
+        self.overlays.set_tab_after(self.swap)
 
     def _explain(self) -> None:
         self.swap_resolution.set_help(

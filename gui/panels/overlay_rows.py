@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence
@@ -32,6 +33,7 @@ from gui.widgets.edit_slider import EditSlider
 from gui.widgets.icon_button import IconButton
 
 UP, DOWN = -1, 1
+LETTER_PX = 12
 
 
 class OverlayRow(QWidget):
@@ -53,6 +55,7 @@ class OverlayRow(QWidget):
         self._reason: str | None = None
         letter = letter_of(index)
         self.letter = QLabel(letter)
+        self.letter.setFixedWidth(LETTER_PX)
         self.model = CalmComboBox()
         self.model.setAccessibleName(f"Model {letter}")
         self.model.setToolTip(f"Model {letter}: laid over the blend of those above it")
@@ -131,6 +134,11 @@ class OverlayRow(QWidget):
             self.curve.setVisible(unfolded)
         self.fold.set_icon_name("fold" if unfolded else "unfold", color="muted")
 
+    def tab_widgets(self) -> tuple[QWidget, ...]:
+        """In the order in which Tab walks them."""
+        curve = (self.curve, self.curve.unfold, self.curve.ends) if self.curve is not None else ()
+        return (self.model, self.eye, self.fold, self.more, self.remove, self.alpha, *curve)
+
     def show_overlay(self, overlay: Overlay, resolutions: tuple[int, ...], names: tuple[str, ...]) -> None:
         self._overlay, self._resolutions, self._names = overlay, resolutions, names
         self.model.setCurrentIndex(self.model.findData(overlay.model.sha256))
@@ -173,7 +181,19 @@ class OverlayRows(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
         self.setVisible(False)
+        self._before: QWidget | None = None
         session.locks_changed.connect(self.show_locks)
+
+    def set_tab_after(self, widget: QWidget) -> None:
+        """After which widget Tab comes to the rows: they are made later than what stands under them."""
+        self._before = widget
+
+    def _order_tabs(self) -> None:
+        if self._before is None:
+            return
+        walked = [self._before, *(widget for row in self.rows for widget in row.tab_widgets())]
+        for before, after in pairwise(walked):
+            QWidget.setTabOrder(before, after)
 
     # --- showing ---------------------------------------------------------------------------------------------------
 
@@ -215,6 +235,7 @@ class OverlayRows(QWidget):
         row.solo_wanted.connect(partial(self.solo, index))
         row.move_wanted.connect(partial(self.move_row, index))
         row.remove_wanted.connect(partial(self.remove, index))
+        self._order_tabs()
 
     @Slot(object)
     def show_locks(self, locks: frozenset[str]) -> None:
@@ -231,6 +252,7 @@ class OverlayRows(QWidget):
     def _follow_curve(self, index: int, curve: AlphaCurve) -> None:
         follow_hand(self._session, curve)
         curve.curve_changed.connect(partial(self._turn_curve, index))
+        self._order_tabs()
 
     def _turn_alpha(self, index: int, alpha: float) -> None:
         self._session.edit(with_overlay_alpha(self._session.state, index, alpha))

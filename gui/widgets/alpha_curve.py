@@ -84,6 +84,7 @@ class AlphaCurve(Columns):
         self.ends.toggled.connect(self.set_past_ends)
         self.setAccessibleName(f"{title}: share of {tints.high} per resolution")
         self.values_edited.connect(self.curve_changed)
+        self.values_edited.connect(lambda values: self._fit_ends())
         self._fit_ends()
 
     def _switch(self, icon_name: str, tooltip: str) -> IconButton:

@@ -11,6 +11,7 @@ from looking import color_at, image_of, is_near
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from gui.further_models import tints_of
 from gui.theme import DARK
 from gui.widgets.alpha_curve import AlphaCurve, smooth_path
 from gui.widgets.inline_edit import InlineEdit
@@ -126,6 +127,82 @@ def test_that_setting_is_silent_and_a_short_curve_is_continued(curve: AlphaCurve
     curve.set_resolutions((4, 8))
     assert curve.curve == (1.0, 0.4, 0.4, 0.4)
     assert record.said == []
+
+
+def test_that_the_switch_and_the_menu_open_the_ends(curve: AlphaCurve) -> None:
+    height = curve.height()
+    click(curve.ends, QPointF(5, 5))
+    assert curve.shows_past_ends
+    assert curve.height() > height
+    drag(curve, knob(curve, 0), QPointF(curve.column_x(0), curve.value_y(-0.75)))
+    drag(curve, knob(curve, 4), QPointF(curve.column_x(4), -200))
+    assert curve.curve[0] == pytest.approx(-0.75, abs=0.02)
+    assert curve.curve[-1] == 2.0
+    assert not curve.ends.isEnabled()
+    curve.set_curve(STEP)
+    actions = {action.text(): action for action in curve.context_menu(2).actions()}
+    actions["Past the ends"].trigger()
+    assert not curve.shows_past_ends
+    assert curve.height() == height
+
+
+def test_that_a_typed_value_or_a_strong_alpha_opens_the_ends_by_itself(curve: AlphaCurve, qtbot: QtBot) -> None:
+    click(curve, curve.value_rect().center())
+    editor = curve.findChild(InlineEdit)
+    assert editor is not None
+    assert editor.geometry().contains(curve.value_rect().center().toPoint())
+    editor.clear()
+    qtbot.keyClicks(editor, "1.4")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert curve.curve[:2] == (1.4, 1.4)
+    assert curve.shows_past_ends
+    curve.set_curve(STEP)
+    curve.set_past_ends(False)
+    curve.set_alpha(-0.5)
+    assert curve.shows_past_ends
+    assert all(point.y() < curve.height() for point in curve.points(-0.5))
+
+
+def test_that_both_ends_are_drawn_as_lines(curve: AlphaCurve) -> None:
+    curve.set_past_ends(True)
+    curve.set_curve((-1.0,) * 10)
+    curve.clearFocus()
+    image = image_of(curve)
+    for share in (0.0, 1.0):
+        assert is_near(color_at(image, (60, round(curve.value_y(share)))), DARK.line, 8)
+
+
+def test_that_the_head_is_no_part_of_the_plot_and_holds_a_lock(curve: AlphaCurve) -> None:
+    record = Record(curve, "curve_changed")
+    click(curve, QPointF(20, 8))
+    double_click(curve, QPointF(20, 8))
+    assert record.said == []
+    click(curve, curve.lock_rect().center())
+    assert curve.is_locked
+    curve.randomise(random.Random(1))
+    assert curve.curve == STEP
+    click(curve, curve.lock_rect().center())
+    assert not curve.is_locked
+
+
+def test_that_the_switch_unfolds_and_layers_have_names(curve: AlphaCurve) -> None:
+    curve.set_names(("const", "conv1, ToRGB", "conv0", "conv1, ToRGB"))
+    click(curve.unfold, QPointF(5, 5))
+    assert curve.is_unfolded
+    assert [curve.column_label(column) for column in (0, 2, 4)] == ["4 px, const", "8 px, conv0", "16 px, first"]
+    curve.set_unfolded(False)
+    assert not curve.unfold.isChecked()
+    assert curve.column_label(1) == "8 px"
+
+
+def test_that_a_further_model_has_its_own_colour(show: Show) -> None:
+    made = AlphaCurve("Curve of C", tints_of(0))
+    made.set_resolutions((4, 8, 16, 32))
+    made.set_curve((1.0,) * 8)
+    show(made, 268, 112).clearFocus()
+    middle = (made.column_x(0) + made.column_x(1)) / 2
+    assert is_near(color_at(image_of(made), (middle, made.value_y(1))), DARK.c, 24)
+    assert made.accessibleName() == "Curve of C: share of C per resolution"
 
 
 def test_that_the_menu_resets_and_randomises(curve: AlphaCurve) -> None:

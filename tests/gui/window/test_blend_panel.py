@@ -133,6 +133,21 @@ def test_that_rows_change_places_by_key_and_keep_what_is_theirs(four: Desk) -> N
     assert [one.model.name for one in four.state.overlays] == ["woodblock"]
 
 
+def test_that_tab_walks_the_rows_in_the_order_that_one_sees(four: Desk) -> None:
+    lay_over(four, "woodblock", "pencil")
+    first, second = panel(four).overlays.rows
+    four.wait_until(second.isVisible)
+    first.set_unfolded(True)
+    walked = []
+    widget = panel(four).swap.nextInFocusChain()
+    while widget is not panel(four).preset and len(walked) < 200:
+        walked.append(widget)
+        widget = widget.nextInFocusChain()
+    wanted = [*first.tab_widgets(), *second.tab_widgets()]
+    assert [one for one in walked if one in wanted] == wanted
+    assert first.curve in walked
+
+
 def test_that_another_model_can_be_chosen_in_a_row(four: Desk) -> None:
     lay_over(four, "woodblock")
     (row,) = panel(four).overlays.rows

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import random
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.errors import EngineError
-from engine.state import Blend, EditState, ModelRef, SeedLatent, Side, StoredLatent, with_blend
+from engine.state import (
+    Blend,
+    BlendSpace,
+    EditState,
+    ModelRef,
+    Overlay,
+    SeedLatent,
+    Side,
+    StoredLatent,
+    with_blend,
+)
 from gui.file_kind import FileKind, file_kind
-from gui.presets import DRESS_UP, HARD, PRESETS, REVERSE, SMOOTH, TOONIFY, blend_caption, preset_of, shown_curve
+from gui.presets import EVEN, PRESETS, REVERSE, TOONIFY, blend_caption, preset_of, shown_curve
 from gui.presets import state_caption as caption
 from gui.settings import Settings
 from gui.surprise import new_seed, surprise
@@ -24,7 +35,7 @@ BOTH = EditState(model_a=A, model_b=B)
 # --- presets --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", [TOONIFY, DRESS_UP, HARD, SMOOTH])
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset is not REVERSE])
 def test_that_a_preset_recognises_what_it_made_at_any_alpha(preset: object) -> None:
     made = preset.apply(Blend(alpha=0.37))  # type: ignore[attr-defined]
     assert preset_of(made) is preset
@@ -47,6 +58,13 @@ def test_that_toonify_takes_the_structure_from_b() -> None:
     assert list(curve) == sorted(curve, reverse=True)
 
 
+def test_that_an_even_mix_takes_the_same_of_every_layer_of_any_model() -> None:
+    blend = EVEN.apply(Blend())
+    assert shown_curve(blend, 18) == (1.0,) * 18
+    assert shown_curve(blend, 10) == (1.0,) * 10
+    assert preset_of(Blend(curve=(1.0,) * 10)) is EVEN
+
+
 def test_that_presets_have_names_of_their_own() -> None:
     assert len({preset.name for preset in PRESETS}) == len(PRESETS)
 
@@ -54,6 +72,12 @@ def test_that_presets_have_names_of_their_own() -> None:
 def test_that_captions_say_what_is_shown() -> None:
     assert blend_caption(with_blend(BOTH, low=Side.B, swap_resolution=32)) == "Blend, structure from B up to 32 px"
     assert blend_caption(with_blend(BOTH, alpha=0.0)) == "Blend, all from A"
+    assert blend_caption(with_blend(BOTH, space=BlendSpace.LATENTS)).startswith("Blend in W, structure")
+    assert blend_caption(replace(BOTH, blend=EVEN.apply(Blend()))) == "Blend, every layer alike"
+    over = replace(BOTH, overlays=(Overlay(ModelRef("c" * 64, "ink"), 0.25), Overlay(A, 0.0)))
+    assert blend_caption(over).endswith("up to 16 px, ink 0.25")
+    assert blend_caption(replace(over, model_b=None)) == "A, ink 0.25"
+    assert caption(over) == "portrait x toon x ink, seed 0"
     assert caption(BOTH) == "portrait x toon, seed 0"
 
 
