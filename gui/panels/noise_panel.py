@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QWidget
 
 from engine.descriptor import NetworkDescriptor
 from engine.state import EditState, NoiseMode, with_noise
@@ -48,6 +48,7 @@ class NoisePanel(Section):
         self.strip = NoiseStrip()
         self.seeds = SeedStrip()
         self.layer = caption_label()
+        self.layer.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long seed widens nothing
         self._seed_row = row(muted_label("Noise seed"), 1, self.seed, self.dice, spacing=2)
         for widget in (self.strength, column(self.strip, self.seeds, self.layer, spacing=3), self._seed_row):
             self.add_widget(widget)
@@ -120,11 +121,11 @@ class NoisePanel(Section):
     def _tell_layer(self, column: int) -> None:
         """What the layer that is pointed at has, in words."""
         if column < min(self.strip.column_count, self.seeds.column_count):
-            strength = f"strength {shown(self.strip.column_value(column), 2)}, "
-            is_silent = column in self.seeds.inert
-            self.layer.setText(
-                f"{self.seeds.label(column)}: {'' if is_silent else strength}{self.seeds.seed_text(column)}"
-            )
+            strength = f"strength {shown(self.strip.column_value(column), 2)}"
+            words = [] if column in self.seeds.inert else [strength]
+            if not words or self.seeds.seeds[column] is not None:
+                words.append(self.seeds.seed_text(column))
+            self.layer.setText(f"{self.seeds.label(column)}: {', '.join(words)}")
 
     def _mode_menu(self) -> dict[NoiseMode, QAction]:
         menu, group = QMenu(self), QActionGroup(self)
