@@ -42,6 +42,7 @@ from gui.first_look import first_state
 from gui.held_keys import HeldKeys
 from gui.import_later import ImportLater
 from gui.kept_pictures import KeptPictures
+from gui.layouts import Layouts
 from gui.library_flow import LibraryFlow
 from gui.look_flow import LookFlow
 from gui.main_window import MainWindow, Parts
@@ -229,6 +230,7 @@ class Studio(QObject):
         self._connect_directions(parts.controls.directions)
         parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)
+        self.layouts = Layouts(self.window, self.settings, self)
         self._connect_comparing(parts)
         self.window.actions_["explore"].triggered.connect(lambda: self.explore.toggle())
         self.window.actions_["history"].triggered.connect(lambda: self.history.toggle())
