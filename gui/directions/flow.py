@@ -118,6 +118,7 @@ class DirectionFlow(QObject):
     @Slot()
     def open(self) -> None:
         self._bring_up(self.window)
+        self._read_kept()  # the library's own window may have changed them
         self.window.results.tell_seen()
 
     @Slot()
@@ -352,6 +353,7 @@ class DirectionFlow(QObject):
 
     @Slot(object)
     def fill_menu(self, menu: QMenu) -> None:
+        self._read_kept()  # the library's own window may have changed them
         for record in self._kept[:IN_MENU]:
             menu.addAction(printable(record.name, 40), partial(self.use, record, 0.0))
         if len(self._kept) > IN_MENU:

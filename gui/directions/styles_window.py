@@ -41,6 +41,7 @@ class StylesWindow(QWidget):
         self._layers: tuple[StyleLayer, ...] = ()
         self._channels: tuple[int, ...] = ()
         self._shown = AT_ONCE
+        self._goes_to_changed = False
         self.setWindowTitle("StyleSpace channels - Graft")
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -120,6 +121,8 @@ class StylesWindow(QWidget):
         self.layer.setCurrentIndex(found if found >= 0 else self._first_worth_looking_at())
         self.layer.blockSignals(False)
         self._list_afresh()
+        if self._goes_to_changed:
+            self.go_to_changed()
 
     def _first_worth_looking_at(self) -> int:
         """Where features of faces are."""
@@ -129,9 +132,10 @@ class StylesWindow(QWidget):
         return next(good, 0)
 
     def go_to_changed(self) -> None:
-        """Show the layer of the first changed channel, and only what is changed."""
+        """Show the layer of the first changed channel, and only what is changed; once the layers are known."""
         edits = self._session.state.style_edits
-        if edits:
+        self._goes_to_changed = not self._layers
+        if edits and self._layers:
             for index, layer in enumerate(self._layers):
                 if (layer.position, layer.torgb) == (edits[0].position, edits[0].torgb):
                     self.layer.setCurrentIndex(index)

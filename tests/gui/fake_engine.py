@@ -12,9 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import fake_directions
 import numpy as np
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
+from engine.direction_events import (
+    ExportDirections,
+    FindDirections,
+    ImportDirections,
+    MeasureStyles,
+    SubtractLatents,
+)
 from engine.errors import EngineError, MissingModelError
 from engine.framing import FacePoints
 from engine.kinship import LayerDistance, WeightDistance
@@ -246,6 +254,8 @@ class FakeEngine:
             case DrawLines(path=path):
                 path.write_bytes(b"lines")
                 return LinesDrawn(path, (512, 512))
+            case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
+                return fake_directions.answer(job, self.store)
 
     def add_model(self, path: Path) -> ModelRef:
         """Put a file on the shelf under the hash of its content, if it is there."""
