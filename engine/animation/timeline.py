@@ -195,6 +195,14 @@ def with_duration(timeline: Timeline, duration_s: float, *, stretch: bool = Fals
     return replace(timeline, tracks=tracks, duration_s=duration_s)
 
 
+def with_loop(timeline: Timeline, loop: bool) -> Timeline:
+    return replace(timeline, loop=loop)
+
+
+def with_fps(timeline: Timeline, fps: Fraction) -> Timeline:
+    return replace(timeline, fps=min(MAX_FPS, max(MIN_FPS, fps)))
+
+
 def stored_latents(timeline: Timeline) -> tuple[StoredLatent, ...]:
     """Every latent from the store that a key names, each once."""
     values = (key.value for track in timeline.tracks for key in track.keys)
