@@ -68,8 +68,8 @@ from gui.widgets.filmstrip import Filmstrip
 
 if TYPE_CHECKING:
     from engine.library_search import Entry
-    from gui.blend_doctor_flow import BlendDoctorFlow
     from gui.animate.flow import AnimateFlow
+    from gui.blend_doctor_flow import BlendDoctorFlow
     from gui.clipboard_flow import ClipboardFlow
     from gui.compare.flow import CompareFlow
     from gui.compare.photos import PortraitPhotos
@@ -215,11 +215,11 @@ class Studio(QObject):
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
             self.exporter, messages, self.settings,
         )
-        self.window.actions_["train"].triggered.connect(lambda: self.training.open())
         self.window.actions_["animate"].triggered.connect(lambda shown: self.animating.set_shown(shown))
         self.window.actions_["key_here"].triggered.connect(lambda: self.animating.set_keys())
         self.window.actions_["export_video"].triggered.connect(lambda: self.animating.export())
         self.opener.film_found.connect(lambda: self.animating.set_shown(True))
+        self.window.actions_["train"].triggered.connect(lambda: self.training.open())
         self.window.actions_["export_network"].triggered.connect(lambda: self.exports.export_network())
         self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
@@ -431,8 +431,6 @@ class Studio(QObject):
                         self.librarian.add_direction(direction)
 
     @cached_property
-    def measuring(self) -> MeasureFlow:
-    @cached_property
     def animating(self) -> AnimateFlow:
         """Made when the timeline is first opened."""
         from gui.animate.flow import AnimateFlow
@@ -442,6 +440,8 @@ class Studio(QObject):
             self.settings, self,
         )
 
+    @cached_property
+    def measuring(self) -> MeasureFlow:
         from gui.measuring.flow import MeasureFlow
 
         tray = self.window.parts.shelf.tray
@@ -509,10 +509,10 @@ class Studio(QObject):
         if not self._is_closed:
             log.debug("compares %s", self.compare)
             log.debug("found a training at work: %s", self.training.watch.folder)
-            self.librarian.look_for_files()
-
             if self.settings.get("animate.shown", False):
                 self.animating.set_shown(True)
+            self.librarian.look_for_files()
+
     def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
         """Put there what comes with Graft. Returns the sample portraits and their models."""
         from engine.embedded_models import register_embedded

@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
             self.setCorner(corner, Qt.DockWidgetArea.BottomDockWidgetArea)
         self.recent_menu = QMenu("Open recent", self)
         self.samples_menu = QMenu("Sample portraits", self)
+        self.layouts_menu = QMenu("Layouts", self)
         self._build_menus()
         self.statusBar().setSizeGripEnabled(False)
         self.reset_layout()
@@ -156,7 +157,6 @@ class MainWindow(QMainWindow):
         self.addDockWidget(area, dock)
         return dock
 
-    @property
     def add_bottom_dock(self, title: str, widget: QWidget) -> QDockWidget:
         """A panel over the filmstrip, as wide as the window; one that is made when it is first wanted."""
         dock = self._dock(title, widget, Qt.DockWidgetArea.BottomDockWidgetArea)
@@ -165,6 +165,7 @@ class MainWindow(QMainWindow):
         self.later_docks = (*self.later_docks, dock)
         return dock
 
+    @property
     def docks(self) -> tuple[QDockWidget, ...]:
         return self.shelf_dock, self.controls_dock, self.history_dock
 
@@ -237,9 +238,9 @@ class MainWindow(QMainWindow):
             dock.setFloating(False)
             self.addDockWidget(area, dock)
             dock.show()
-        self.resizeDocks([self.shelf_dock, self.controls_dock], [SHELF_PX, CONTROLS_PX], Qt.Orientation.Horizontal)
         for dock in self.later_docks:
             self.splitDockWidget(dock, self.history_dock, Qt.Orientation.Vertical)
+        self.resizeDocks([self.shelf_dock, self.controls_dock], [SHELF_PX, CONTROLS_PX], Qt.Orientation.Horizontal)
 
     def save_layout(self) -> None:
         self._settings.set_bytes("window.geometry", bytes(self.saveGeometry().data()))
