@@ -192,7 +192,8 @@ def scales_features(weight: Tensor, resolution: int, upsamples: bool, arithmetic
 def _pack_torgb(layer: ToRGBLayer) -> PackedToRGB:
     affine = _pack_affine(layer.affine)
     scaled = PackedAffine(affine.weight * layer.weight_gain, affine.bias * layer.weight_gain)
-    return PackedToRGB(scaled, layer.weight.detach()[:, :, 0, 0], layer.bias.detach(), layer.conv_clamp, layer.weight_gain)
+    weight = layer.weight.detach()[:, :, 0, 0]
+    return PackedToRGB(scaled, weight, layer.bias.detach(), layer.conv_clamp, layer.weight_gain)
 
 
 def _pack_affine(affine: FullyConnected) -> PackedAffine:
