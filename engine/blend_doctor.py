@@ -5,7 +5,7 @@ A finding is one sentence and, where there is something to do, a mend: words and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from engine.descriptor import NetworkDescriptor
 from engine.errors import printable
 from engine.kinship import Halves, LayerDistance, WeightDistance, even_halves, lineage_sentence, shared_steps
 from engine.library_records import ModelRecord
+from engine.lineage import origin_line
 from engine.resolve import blend_obstacle
 from engine.state import (
     Blend,
@@ -195,7 +196,7 @@ def diagnose(
             _examine_weights(case, distance)
     grades = list(Grade)
     findings = sorted(case.findings, key=lambda found: -grades.index(found.grade))
-    lineage = "" if same else lineage_sentence(case.names[0], _lineage(a), case.names[1], _lineage(b))
+    lineage = "" if same else _lineage_of(case)
     return Diagnosis(a.ref, b.ref, lineage, tuple(findings), distance, halves)
 
 
@@ -327,6 +328,19 @@ def _sources_mend(case: _Case, words: str, **wanted: Source) -> Mend | None:
     """None when all is so already."""
     changes = tuple((name, source) for name, source in wanted.items() if getattr(case.blend, name) is not source)
     return Mend(words, sources=changes) if changes else None
+
+
+def _lineage_of(case: _Case) -> str:
+    shelf = (*case.others, case.a, case.b)
+    origins = [origin_line(record, shelf) if _is_blend(record) else "" for record in (case.a, case.b)]
+    one, other = _lineage(case.a), _lineage(case.b)
+    return lineage_sentence(case.names[0], one, case.names[1], other, origin_a=origins[0], origin_b=origins[1])
+
+
+def _is_blend(record: ModelRecord) -> bool:
+    """Whether it was blended last: then the library knows the names of its parents."""
+    last = _lineage(record)[-1:]
+    return bool(last) and isinstance(last[0], Mapping) and last[0].get("step") in ("blend", "overlay")
 
 
 def _lineage(record: ModelRecord) -> list[Any]:

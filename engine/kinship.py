@@ -108,8 +108,14 @@ def shared_steps(a: Lineage, b: Lineage) -> int:
     return count
 
 
-def lineage_sentence(name_a: str, a: Lineage, name_b: str, b: Lineage) -> str:
-    """What is written in two files about where they come from, in one sentence."""
+def lineage_sentence(
+    name_a: str, a: Lineage, name_b: str, b: Lineage, *, origin_a: str = "", origin_b: str = ""
+) -> str:
+    """What is written in two files about where they come from, in one sentence.
+
+    Args:
+        origin_a, origin_b: What is known of the last step of each beyond what `step_words` says.
+    """
     if not a or not b:
         silent = "either file" if not a and not b else f"the file of {name_b if a else name_a}"
         return f"Nothing is written in {silent} about where it comes from."
@@ -121,8 +127,10 @@ def lineage_sentence(name_a: str, a: Lineage, name_b: str, b: Lineage) -> str:
         return f"{name_a} and {name_b} have the same history, {_count(shared)}."
     if not own_a or not own_b:
         child, parent, own = (name_b, name_a, own_b) if not own_a else (name_a, name_b, own_a)
-        return f"{child} was made from {parent}: {step_words(own[-1])}{_more(own)}."
-    words = f"{name_a} {step_words(own_a[-1])}{_more(own_a)}, {name_b} {step_words(own_b[-1])}{_more(own_b)}"
+        origin = origin_b if not own_a else origin_a
+        return f"{child} was made from {parent}: {origin or step_words(own[-1])}{_more(own)}."
+    told_a, told_b = origin_a or step_words(own_a[-1]), origin_b or step_words(own_b[-1])
+    words = f"{name_a} {told_a}{_more(own_a)}, {name_b} {told_b}{_more(own_b)}"
     return f"{name_a} and {name_b} have one ancestor, {_count(shared)}; then {words}."
 
 
@@ -134,7 +142,7 @@ def step_words(step: Any) -> str:
         case "train":
             pictures = step.get("pictures")
             return f"trained on {pictures:,} pictures" if isinstance(pictures, int) else "trained"
-        case "blend":
+        case "blend" | "overlay":
             return "blended from two models"
         case other:
             return printable(other, 40) if isinstance(other, str) and other else "changed"

@@ -13,6 +13,7 @@ from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.framing import Framing, FramingKind
 from engine.kinship import LayerDistance, WeightDistance, even_halves, lineage_sentence
 from engine.library_records import ModelRecord
+from engine.lineage import parents_note
 from engine.state import Blend, BlendSpace, EditState, ModelRef, Overlay, Source
 
 BORN = {"step": "train", "pictures": 12000}
@@ -181,6 +182,13 @@ def test_that_facts_for_programs_are_plain_json() -> None:
 )
 def test_that_a_lineage_is_told_in_a_sentence(a: list[Any], b: list[Any], said: str) -> None:
     assert said in lineage_sentence("x", a, "y", b)
+
+
+def test_that_a_blend_names_its_parents() -> None:
+    note = {"lineage": [BORN, {"step": "blend"}], **parents_note((PORTRAIT.ref, TOONS.ref))}
+    mixed = replace(record("mixed"), note=note)
+    found = diagnose(PORTRAIT, mixed, others=(TOONS,))
+    assert found.lineage == "mixed was made from portrait: blended from portrait and toon."
 
 
 def test_that_nothing_is_parted_where_nothing_differs() -> None:
