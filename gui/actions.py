@@ -110,7 +110,7 @@ HELD_KEYS = (
     ("Enter, on a value", "Type it; arithmetic works"),
     ("Double-click or Delete, on a control", "Back to its default"),
     ("Ctrl+Shift+C, Ctrl+Shift+V, on a control", "Copy its value, paste one"),
-    ("Ctrl+Shift+L, on a control", "Keep it through dice and surprises"),
+    ("Ctrl+Shift+K, on a control", "Keep it through dice and surprises"),
     ("Alt with arrows, in the mix", "To whole groups, to other sources; with Shift, move a source"),
     ("M, S, D, in the mix", "Mute, solo, duplicate a source"),
     ("Esc", "Back to the picture"),

@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QMimeData, Signal, Slot
-from PySide6.QtGui import QAction, QActionGroup, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtCore import QMimeData, QRectF, Signal, Slot
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from engine.state import EditState, Latent, MixSource, SeedLatent, with_mix_source
@@ -24,6 +35,7 @@ from gui.panels.hand import follow_hand, follow_locks
 from gui.panels.labels import caption_label
 from gui.session import Session
 from gui.surprise import new_seed
+from gui.theme import current_theme
 from gui.widgets.drops import dropped_portrait, local_paths
 from gui.widgets.layer_matrix import LayerMatrix, MatrixRow, RowWish
 from gui.widgets.matrix_columns import Detail
@@ -49,6 +61,7 @@ class MixPanel(Section):
         self._collection = collection
         self._ws_resolutions: tuple[int, ...] = ws_resolutions(None)
         self._pictures: dict[Latent, tuple[QImage, str]] = {}
+        self._is_drop_target = False
         self.detail = self.add_action("", "What a column stands for")
         self._details = self._detail_menu()
         self.add_source = self.add_action("+ source", "Mix in the style of another seed or portrait")
@@ -179,15 +192,32 @@ class MixPanel(Section):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData()) or self._dropped_latent(event.mimeData()) is not None:
             event.acceptProposedAction()
+            self._mark_drop_target(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._mark_drop_target(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Take a portrait of the shelf, or files."""
+        self._mark_drop_target(False)
         if (latent := self._dropped_latent(event.mimeData())) is not None:
             event.acceptProposedAction()
             self.add_latent(latent)
         elif paths := local_paths(event.mimeData()):
             event.acceptProposedAction()
             self.paths_dropped.emit(paths)
+
+    def _mark_drop_target(self, is_target: bool) -> None:
+        self._is_drop_target = is_target
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._is_drop_target:
+            with QPainter(self) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(QColor(current_theme().focus), 1))
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
 
     def _dropped_latent(self, mime: QMimeData) -> Latent | None:
         key = dropped_portrait(mime)

@@ -1,7 +1,7 @@
 """The one hand: what dragging, keys, wheel and typing mean to every control that one can turn.
 
 Drag; Shift is ten times finer; Ctrl snaps to stops; double-click or Delete resets; Enter or F2 types; arrows and page
-keys step; the wheel acts only with focus. Ctrl+Shift with C, V and L copies, pastes and locks the value; without
+keys step; the wheel acts only with focus. Ctrl+Shift with C, V and K copies, pastes and keeps the value; without
 Shift, copying and pasting are the picture's. The menu offers the same. One burst of changes, however made, is one
 gesture, so it becomes one undo entry.
 """
@@ -166,7 +166,7 @@ def asks_to_paste(event: QKeyEvent) -> bool:
 
 
 def asks_to_lock(event: QKeyEvent) -> bool:
-    return _is_value_key(event, Qt.Key.Key_L)
+    return _is_value_key(event, Qt.Key.Key_K)
 
 
 def _is_value_key(event: QKeyEvent, key: Qt.Key) -> bool:

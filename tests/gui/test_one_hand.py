@@ -254,7 +254,7 @@ def test_that_its_menu_offers_the_same_and_can_be_added_to(control: HandWidget, 
 def test_that_a_lock_is_set_by_key_and_menu_and_keeps_chance_away(control: HandWidget, case: Case) -> None:
     turn(control, case)
     before = case.value(control)
-    key(control, Qt.Key.Key_L, CTRL | SHIFT)
+    key(control, Qt.Key.Key_K, CTRL | SHIFT)
     assert control.is_locked
     for round_ in range(5):
         control.randomise(random.Random(round_))
