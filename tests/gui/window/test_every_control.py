@@ -45,6 +45,7 @@ def _is_inside_another(widget: QWidget) -> bool:
     """The field of an editable box, the viewport of a list and the like speak through their owner."""
     parent = widget.parentWidget()
     inside = isinstance(widget, QLineEdit | QAbstractScrollArea) and isinstance(parent, QComboBox)
+    inside = inside or isinstance(parent, QLineEdit)  # the button that clears it
     return inside or type(widget).__name__ in ("QComboBoxPrivateContainer", "QScrollBar")
 
 
