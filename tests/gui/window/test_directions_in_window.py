@@ -19,6 +19,8 @@ from engine.direction_events import (
     MeasureStyles,
     SubtractLatents,
 )
+from engine.look import Look
+from engine.look_file import write_look
 from engine.messages import JobOutcome, MakeThumbnail
 from engine.state import DirectionUse, StyleEdit, View, with_direction, with_seed, with_style_edit
 from gui.directions.flow import DirectionFlow
@@ -339,3 +341,28 @@ def test_that_windows_close_with_escape(desk: Desk, flow: DirectionFlow) -> None
     for window in (flow.window, flow.styles):
         QTest.keyClick(window, Qt.Key.Key_Escape)
         assert not window.isVisible()
+
+
+def test_that_a_look_takes_its_directions_along(make_desk: MakeDesk, tmp_path: Path) -> None:
+    here = make_desk()
+    flow = here.studio.directions
+    flow.window.find_button.click()
+    here.wait_until(lambda: flow.window.found.rows)
+    flow.window.found.rows[0].strip.picked.emit(2.0)
+    here.studio.looks.keep("Turned")
+    (kept,) = (one.look for one in here.studio.collection.looks())
+    write_look(tmp_path / "turned.look.json", kept)
+    there = make_desk(home="another computer")
+    key = kept.directions[0].key
+    assert not there.studio.store.has(key)
+    there.studio.looks.open_files((tmp_path / "turned.look.json",))
+    assert there.state.directions == kept.directions
+    assert there.studio.store.has(key)
+
+
+def test_that_a_look_that_lacks_its_direction_is_refused_in_words(desk: Desk, tmp_path: Path) -> None:
+    lost = Look("Lost", desk.state.model_a, directions=(DirectionUse("e" * 64, 1.0, None, "Age"),))
+    write_look(tmp_path / "lost.look.json", lost)
+    desk.studio.looks.open_files((tmp_path / "lost.look.json",))
+    desk.wait_until(lambda: "lacks its direction “Age”" in desk.message())
+    assert not desk.state.directions
