@@ -163,7 +163,8 @@ def draw_pictures() -> None:
         collection = Collection(found.library)
         collection.bring_looks(sample_looks())
         state = first_state(collection, portraits)
-        pictures = {view: picture_file(rgb_to_bgrx(found.render(state, view))) for view in View}
+        views = (View.A, View.BLEND, View.B)
+        pictures = {view: picture_file(rgb_to_bgrx(found.render(state, view))) for view in views}
     folder = first_pictures_folder()
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
