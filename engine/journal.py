@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engine.atomic import storage_error
 from engine.database import in_plain_words, open_database, transaction
@@ -33,6 +33,9 @@ from engine.journal_files import claim_number, delete_files, journal_files, rele
 from engine.state import EditState
 from engine.state_json import parse_json, state_from_json, state_to_json
 
+if TYPE_CHECKING:
+    from engine.animation.timeline import Timeline
+
 JOURNAL_VERSION = 2
 KEPT_EDITS = MAX_ENTRIES
 KEPT_STEPS = 500
@@ -40,6 +43,7 @@ KEPT_CLOSED = 20
 EDITS_PER_SYNC = 20
 """How often the journal is forced to the platter: what a power cut, unlike a crash, may cost."""
 MAX_STATE_BYTES = 1 << 20
+MAX_TIMELINE_BYTES = 16 << 20
 AT_ONCE = 200
 """As many entries are written without anybody feeling it."""
 
@@ -61,6 +65,9 @@ _MIGRATIONS = {
     INSERT INTO steps SELECT id, id, at FROM edits
     """,  # an edit without a parent hangs on the one before it: version 1 had a line, whose steps were its edits
 }
+_FILM_TABLE = "CREATE TABLE IF NOT EXISTS film (id INTEGER PRIMARY KEY CHECK (id = 0), timeline TEXT NOT NULL)"
+"""Made with the first timeline: most sessions have none."""
+
 _INSERT = "INSERT INTO edits (label, state, at, parent, marks) VALUES (?, ?, ?, ?, ?)"
 _INSERT_ROW = "INSERT OR IGNORE INTO edits (label, state, at, parent, marks, id) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -77,6 +84,7 @@ class RecoverableSession:
         unsaved: How many steps came after the last save.
         crashed: Whether it ended without saying goodbye.
         changed_at: Clock time of the last edit, in seconds since 1970: to be shown only.
+        timeline: What moved in its film, if there was one.
     """
 
     file: Path
@@ -87,6 +95,7 @@ class RecoverableSession:
     unsaved: int
     crashed: bool
     changed_at: float
+    timeline: Timeline | None = None
 
     @property
     def state(self) -> EditState:
@@ -224,6 +233,20 @@ class Journal:
             if is_work:
                 self._step(row, time.time(), is_move=False)
 
+    def keep_timeline(self, timeline: Timeline | None, row: int) -> None:
+        """What moves in the film now.
+
+        Args:
+            row: Of the entry that one stands on.
+        """
+        from engine.animation.timeline_json import timeline_to_json
+
+        text = "" if timeline is None else json.dumps(timeline_to_json(timeline), allow_nan=False)
+        with self._guard, in_plain_words("autosave"), transaction(self._connection):
+            self._connection.execute(_FILM_TABLE)
+            self._connection.execute("INSERT OR REPLACE INTO film VALUES (0, ?)", (text,))
+            self._step(row, time.time(), is_move=False)
+
     def forget(self, rows: Sequence[int]) -> None:
         """Entries went because there were too many."""
         with self._guard, in_plain_words("autosave"), transaction(self._connection):
@@ -329,6 +352,7 @@ def _read(file: Path, number: int) -> RecoverableSession | None:
         newest_first = "SELECT id, label, state, parent, marks FROM edits ORDER BY id DESC LIMIT ?"
         rows = connection.execute(newest_first, (KEPT_EDITS,)).fetchall()
         steps = connection.execute("SELECT edit, at FROM steps ORDER BY id").fetchall()
+        timeline = _timeline(connection)
     entries, places = _tree(rows[::-1])
     if not unsaved or not entries:
         return None
@@ -338,8 +362,21 @@ def _read(file: Path, number: int) -> RecoverableSession | None:
             history.go_to(places[edit])
     changed_at = float(steps[-1][1]) if steps else 0.0
     return RecoverableSession(
-        file, number, history.entries, history.index, history.tip, unsaved, not closed, changed_at
+        file, number, history.entries, history.index, history.tip, unsaved, not closed, changed_at, timeline
     )
+
+
+def _timeline(connection: sqlite3.Connection) -> Timeline | None:
+    """A damaged one is left behind: the history is worth more."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'film'").fetchone() is None:
+        return None
+    from engine.animation.timeline_json import timeline_from_json
+
+    row = connection.execute("SELECT timeline FROM film").fetchone()
+    try:
+        return timeline_from_json(parse_json(row[0], "The autosave", MAX_TIMELINE_BYTES)) if row and row[0] else None
+    except RecipeError:
+        return None
 
 
 def _tree(rows: Sequence[tuple[int, str, str, int | None, str]]) -> tuple[list[HistoryEntry], dict[int, int]]:

@@ -190,7 +190,9 @@ class Documents(QObject):
         found = self._recoverable[0]
 
         def show(state: EditState) -> None:
-            self._session.replace_document(found.entries, found.index, None, saved=False, tip=found.tip)
+            self._session.replace_document(
+                found.entries, found.index, None, saved=False, tip=found.tip, timeline=found.timeline
+            )
             has_it = self._session.journal_written()
             self._dismiss(found, once=has_it)
 

@@ -148,6 +148,10 @@ class Session(QObject):
             self.timeline_changed.emit(timeline)
             self.document_changed.emit()
 
+    def keep_timeline(self) -> None:
+        """Journal the timeline: not with every move of a hand, but when it lets go."""
+        self._with_journal(self._write_timeline)
+
     def begin_gesture(self, owner: object, label: str = "") -> None:
         """
         Args:
@@ -245,7 +249,7 @@ class Session(QObject):
         self._history = History.from_entries(entries, index, tip)
         self._marks = self._saved_marks = 0
         self._path = path
-        self._saved_timeline = timeline
+        self._saved_timeline = timeline if saved else None
         self.set_timeline(timeline)
         self._saved = self.state if saved else self._history.entries[0].state
         if not saved:
@@ -326,8 +330,11 @@ class Session(QObject):
         else:
             journal.stand_on(row)
 
+    def _write_timeline(self, journal: Journal) -> None:
+        journal.keep_timeline(self._timeline, self._rows.get(self._history.number(self._history.index), 1))
+
     def _with_journal(self, write: Callable[[Journal], None]) -> None:
-        """Begin a journal if there is none, with all that was there before, and write to it."""
+        """Write what is new to the journal; begin one, with all that is there, if there is none."""
         if self._start_journal is None:
             return
         try:
@@ -335,6 +342,8 @@ class Session(QObject):
                 self._journal = self._start_journal()
                 self._rows.clear()
                 self._record_all(self._journal)
+                if self._timeline is not None:
+                    self._write_timeline(self._journal)
             write(self._journal)
             dropped = [self._rows.pop(number) for number in self._history.take_dropped() if number in self._rows]
             if dropped:

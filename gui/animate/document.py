@@ -76,6 +76,8 @@ class TimelineDocument(QObject):
         if self._before_gesture is None:
             self._remember(before)
         self._set(timeline)
+        if self._before_gesture is None:
+            self._session.keep_timeline()
 
     def begin_gesture(self) -> None:
         self.end_gesture()
@@ -85,6 +87,7 @@ class TimelineDocument(QObject):
         before, self._before_gesture = self._before_gesture, None
         if before is not None and before != self.timeline:
             self._remember(before)
+            self._session.keep_timeline()
 
     @property
     def can_undo(self) -> bool:
@@ -100,6 +103,7 @@ class TimelineDocument(QObject):
         if self._past:
             self._future.append(self.timeline)
             self._set(self._past.pop())
+            self._session.keep_timeline()
 
     @Slot()
     def redo(self) -> None:
@@ -107,6 +111,7 @@ class TimelineDocument(QObject):
         if self._future:
             self._past.append(self.timeline)
             self._set(self._future.pop())
+            self._session.keep_timeline()
 
     def _remember(self, timeline: Timeline) -> None:
         self._past = [*self._past[-MAX_UNDO:], timeline]

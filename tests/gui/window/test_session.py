@@ -235,3 +235,23 @@ def test_that_a_timeline_belongs_to_the_document(session: Session, tmp_path: Pat
     assert not session.is_dirty
     session.replace_document(tuple(session.history.entries), 0, None, saved=True)
     assert session.timeline is None
+
+
+def test_that_a_timeline_survives_a_crash(session: Session, tmp_path: Path) -> None:
+    timeline = Timeline(duration_s=2.0)
+    session.set_timeline(timeline)
+    session.keep_timeline()
+    session.close()
+    (left,) = recoverable_sessions(tmp_path)
+    assert (left.timeline, left.unsaved > 0) == (timeline, True)
+    again = Session(START, lambda: Journal.start(tmp_path))
+    again.replace_document(tuple(left.entries), left.index, None, saved=False, timeline=left.timeline)
+    assert again.is_dirty
+    again.close()
+    assert recoverable_sessions(tmp_path)[0].timeline == timeline
+
+
+def test_that_a_session_without_a_timeline_leaves_none(session: Session, tmp_path: Path) -> None:
+    session.edit(with_alpha(START, 0.3))
+    session.close()
+    assert recoverable_sessions(tmp_path)[0].timeline is None
