@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from engine.resolve import blend_obstacle
 from engine.state import EditState, Overlay, with_overlay
 from gui.collection import Collection
 from gui.further_models import (
@@ -130,6 +131,7 @@ class OverlayRow(QWidget):
             self._column.addWidget(self.curve)
             self.curve_made.emit(self.curve)
             self._show_curve()
+            self.curve.set_disabled_reason(self._reason)
         if self.curve is not None:
             self.curve.setVisible(unfolded)
         self.fold.set_icon_name("fold" if unfolded else "unfold", color="muted")
@@ -146,6 +148,13 @@ class OverlayRow(QWidget):
         self.alpha.set_value(overlay.alpha)
         self.eye.set_icon_name("eye" if overlay.alpha != 0.0 else "eye_off", color="muted")
         self._show_curve()
+
+    def set_disabled_reason(self, reason: str | None) -> None:
+        """Why this model takes no part; None lets it."""
+        self._reason = reason
+        self.alpha.set_disabled_reason(reason)
+        if self.curve is not None:
+            self.curve.set_disabled_reason(reason)
 
     def _show_curve(self) -> None:
         if self.curve is None or self._overlay is None:
@@ -217,8 +226,16 @@ class OverlayRows(QWidget):
             self._add_row()
         for row, overlay in zip(self.rows, state.overlays, strict=True):
             row.show_overlay(overlay, resolutions, names)
+            row.set_disabled_reason(self._obstacle(state, overlay))
         self.setVisible(bool(self.rows))
         self.show_locks(self._session.locks)
+
+    def _obstacle(self, state: EditState, overlay: Overlay) -> str | None:
+        a, other = self._collection.descriptor(state.model_a), self._collection.descriptor(overlay.model)
+        if other is None:
+            return f"{overlay.model.name} is not in the library"
+        obstacle = blend_obstacle(a, other, overlay.model.name) if a is not None else None
+        return f"Left out, as it does not fit A: {obstacle}" if obstacle else None
 
     def _add_row(self) -> None:
         index = len(self.rows)

@@ -17,6 +17,7 @@ from engine.library_tags import Kind
 from engine.lineage import origin_line
 from engine.state import EditState, SeedLatent, Side, StoredLatent, View, with_models
 from gui.collection import Collection
+from gui.further_models import letter_of
 from gui.panels.job_tray import JobTray
 from gui.panels.labels import caption_label
 from gui.session import Session
@@ -162,7 +163,7 @@ class Shelf(QWidget):
     @Slot()
     def show_models(self) -> None:
         state = self._session.state
-        self._badges = _badges(state)
+        self._badges, self._further = _badges(state), _further(state)
         records = self._collection.models()
         shown = tuple(record for record in records if self._takes_model(record, records))
         self.models.set_items(tuple(self._model_item(record) for record in shown))
@@ -188,7 +189,7 @@ class Shelf(QWidget):
         size = f"{record.descriptor.img_resolution} px"
         origin = "built in" if record.embedded else record.descriptor.family
         tip = f"{record.ref.name}: {size}, {origin}. Double-click uses it as B; the letters at its right choose"
-        caption = f"{size}, {origin}"
+        caption = ", ".join((size, origin, *self._further.get(sha256, ())))
         if is_absent:
             caption = "file not found"
             tip = f"{record.ref.name}: its file was moved or deleted, and it is in no folder that Graft knows"
@@ -266,7 +267,7 @@ class Shelf(QWidget):
 
     @Slot(object)
     def _show_state(self, state: EditState) -> None:
-        if _badges(state) != self._badges:
+        if (_badges(state), _further(state)) != (self._badges, self._further):
             self.show_models()
         self._select_portrait(state)
 
@@ -357,6 +358,14 @@ class Shelf(QWidget):
         record = self._direction_records.get(key)
         if record is not None:
             self.direction_picked.emit(record)
+
+
+def _further(state: EditState) -> dict[str, tuple[str, ...]]:
+    """The letters of further models, by hash."""
+    letters: dict[str, tuple[str, ...]] = {}
+    for index, overlay in enumerate(state.overlays):
+        letters[overlay.model.sha256] = (*letters.get(overlay.model.sha256, ()), letter_of(index))
+    return letters
 
 
 def _badges(state: EditState) -> dict[str, str]:

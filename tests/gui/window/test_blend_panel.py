@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from desk import Desk, MakeDesk, drop_mime
+from fake_engine import descriptor
 from hand import click, drag
 from looking import colors_in, image_of
 from PySide6.QtCore import QMimeData, QPointF, Qt
@@ -179,6 +180,25 @@ def test_that_a_locked_curve_keeps_its_step_through_a_surprise(desk: Desk) -> No
         )
 
 
+def test_that_a_model_that_does_not_fit_says_why_it_is_left_out(four: Desk) -> None:
+    small = four.studio.library.add_model(four.folder / "s.pkl", "5" * 64, "small", descriptor((4, 8, 16)))
+    four.studio.collection.refresh()
+    panel(four).lay_over(small.sha256)
+    (row,) = panel(four).overlays.rows
+    assert not row.alpha.isEnabled()
+    assert "64 px pictures" in row.alpha.toolTip()
+    row.model.activated.emit(row.model.findText("pencil"))
+    assert row.alpha.isEnabled()
+
+
+def test_that_the_shelf_tells_the_letters_of_further_models(four: Desk) -> None:
+    lay_over(four, "woodblock", "pencil", "woodblock")
+    captions = {item.name: item.caption for item in four.studio.window.parts.shelf.models.items}
+    assert captions["woodblock"] == "64 px, stylegan2, C, E"
+    assert captions["pencil"] == "64 px, stylegan2, D"
+    assert captions["toon"] == "64 px, stylegan2"
+
+
 def test_that_every_row_has_a_colour_of_its_own(four: Desk) -> None:
     lay_over(four, "woodblock", "pencil")
     first, second = panel(four).overlays.rows
@@ -285,9 +305,9 @@ def test_that_own_presets_are_there_at_the_next_start(make_desk: MakeDesk) -> No
 
 
 def test_that_layers_are_named_as_in_the_network(desk: Desk) -> None:
-    descriptor = desk.studio.collection.descriptor(desk.state.model_a)
-    assert descriptor is not None
-    assert layer_names(descriptor)[:4] == ("nothing", "conv1, ToRGB", "conv0", "conv1, ToRGB")
+    found = desk.studio.collection.descriptor(desk.state.model_a)
+    assert found is not None
+    assert layer_names(found)[:4] == ("nothing", "conv1, ToRGB", "conv0", "conv1, ToRGB")
     curve = panel(desk).curve
     click(curve.unfold, QPointF(5, 5))
     assert curve.column_label(2) == "8 px, conv0"
