@@ -28,10 +28,15 @@ from engine.preview.screen_copy import ScreenCopy
 from engine.resolve import blend_obstacle, resolve
 from engine.resolved_edit import ResolvedEdit
 from engine.stage_cache import ReadOnlyCache, StageCache
-from engine.state import EditState, ModelRef, View, latent_keys, model_refs
+from engine.state import BlendSpace, EditState, ModelRef, View, latent_keys, model_refs
 from engine.synthesis import Synthesis, drained
 
 KEPT_GROUPS = 2
+
+SAME_MAPPING = 0.01
+"""Mapping networks that are no further apart (1.41 are strangers) make the same latents, as far as one can see."""
+
+ONE_MAPPING = "The mapping networks of A and B are all but the same: a blend of their latents hardly differs from A."
 
 _NO_CACHE = StageCache(0)
 
@@ -100,7 +105,8 @@ class Pipeline:
         """
         edit = self.resolve(state)
         if view is not View.B or state.model_b is None or edit.model_b is not None:
-            return edit.for_view(view)
+            shown = edit.for_view(view)
+            return replace(shown, warnings=(*shown.warnings, *self._futile(shown)))
         try:
             alone = self.resolve(replace(state, model_a=state.model_b, model_b=None, overlays=()))
         except LatentError:
@@ -142,6 +148,14 @@ class Pipeline:
             if warning is not None:
                 said.append(warning if ref == edit.model_b else f"“{ref.name:.60}”, laid over A: {warning}")
         return said
+
+    def _futile(self, edit: ResolvedEdit) -> list[str]:
+        """What to say of a blend of latents that are the same to begin with."""
+        if edit.space is not BlendSpace.LATENTS or edit.model_b is None:
+            return []
+        a, b = zip((edit.model_a.sha256, edit.model_b.sha256), self.group(edit).networks[:2], strict=True)
+        apart = self._facts.distance(a, b).mapping
+        return [] if apart is None or apart > SAME_MAPPING else [ONE_MAPPING]
 
     def group(self, edit: ResolvedEdit) -> ModelGroup:
         """The networks of an edit.

@@ -14,6 +14,7 @@ from textbook import Textbook
 
 from engine.blending import blend, blend_stack
 from engine.latents import seed_to_z
+from engine.network import Network
 from engine.shares import weights_of
 from engine.stage_cache import StageCache
 from engine.state import (
@@ -317,6 +318,18 @@ def test_that_a_portrait_has_one_reading(models: Models, pair: EditState) -> Non
     assert len(models.warnings(in_latents)) == 1
     assert models.warnings(in_latents, View.WEIGHTS) == []
     assert models.warnings(replace(in_latents, model_b=None)) == []
+
+
+def test_that_a_blend_of_latents_that_are_the_same_is_said_to_be_futile(models: Models, pair: EditState) -> None:
+    a, b = models.network(models.a), models.network(models.b)
+    tensors = {name: (a if name.startswith("mapping.") else b).tensors[name].clone() for name in b.tensors}
+    child = models.shelf.put("child", Network.from_tensors(b.config, tensors))
+    related = replace(pair, model_b=child)
+    (said,) = models.warnings(related, View.LATENTS)
+    assert "hardly differs from A" in said
+    assert torch.equal(models.render(related, View.LATENTS), models.render(related, View.A))
+    assert models.warnings(related) == []
+    assert models.warnings(pair, View.LATENTS) == []
 
 
 def test_that_latents_of_models_that_read_other_inputs_can_be_blended(models: Models) -> None:
