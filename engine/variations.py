@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from engine.descriptor import NetworkDescriptor
+from engine.noise_locks import locked_layers, with_noise_seed
 from engine.shares import pinkney_shares
 from engine.state import (
     Blend,
@@ -94,7 +95,8 @@ def variations(
         count: How many, at most `MAX_COUNT`.
         seed: The same seed gives the same variations. Every part draws by itself: letting one more vary leaves what
             the others do as it was.
-        locks: "seed", "psi", "swap_resolution", "alpha", "width" and the values of `Vary` are left alone.
+        locks: "seed", "psi", "swap_resolution", "alpha", "width", "noise.strength", "noise.seed",
+            "noise.layer.<position>" and the values of `Vary` are left alone.
 
     Returns:
         `count` states that differ from `state` and from each other wherever enough is let vary for that.
@@ -285,18 +287,19 @@ def _directions(state: EditState, step: _Step) -> EditState:
 
 
 def _noise(state: EditState, step: _Step) -> EditState:
-    noise = state.noise
-    strength = step.near(noise.strength, 0.6, 0.0, 2.0)
+    if "noise.strength" not in step.locks:
+        state = with_noise(state, strength=step.near(state.noise.strength, 0.6, 0.0, 2.0))
+    noise, kept = state.noise, locked_layers(step.locks)
     if noise.mode is NoiseMode.RANDOM:
-        return with_noise(state, strength=strength, seed=step.seed())
+        return state if "noise.seed" in step.locks else with_noise_seed(state, step.seed(), step.locks)
     rows = max(step.rows, len(noise.layer_seeds))
     seeds = (*noise.layer_seeds, *(None,) * rows)[:rows]
     redrawn = tuple(
-        float(step.seed()) if step.chance.random() < step.distance and f"noise_{row}" not in step.locks else seed
+        float(step.seed()) if step.chance.random() < step.distance and row not in kept else seed
         for row, seed in enumerate(seeds)
     )
     any_own = any(seed is not None for seed in redrawn)
-    return with_noise(state, strength=strength, layer_seeds=redrawn if any_own else ())
+    return with_noise(state, layer_seeds=redrawn if any_own else ())
 
 
 def _psi(state: EditState, step: _Step) -> EditState:

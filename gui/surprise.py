@@ -6,10 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.state import EditState, MixSource, Noise, NoiseMode, SeedLatent, with_blend, with_noise, with_seed
+from engine.noise_locks import locked_layers, with_noise_seed
+from engine.state import EditState, MixSource, NoiseMode, SeedLatent, with_blend, with_noise, with_seed
 from gui.further_models import lock_name, with_overlay_alpha
-
-LAYER_LOCK = "noise.layer."
 
 SEEDS = 100_000
 """Rolled seeds stay short enough to be read aloud; any up to 2**32 can be typed."""
@@ -29,30 +28,6 @@ def new_seed(state: EditState, chance: random.Random = _chance) -> EditState:
 def roll_number(chance: random.Random = _chance) -> int:
     """A seed."""
     return chance.randrange(SEEDS)
-
-
-def locked_layers(locks: frozenset[str]) -> frozenset[int]:
-    """Positions whose noise is locked, by the names "noise.layer.0", "noise.layer.1" ..."""
-    places = (name.removeprefix(LAYER_LOCK) for name in locks if name.startswith(LAYER_LOCK))
-    return frozenset(int(place) for place in places if place.isdecimal())
-
-
-def with_noise_seed(state: EditState, seed: int, locks: frozenset[str]) -> EditState:
-    """Another noise seed. Locked layers keep their maps: they get the old seed as their own."""
-    noise = state.noise
-    if seed == noise.seed:
-        return state
-    return with_noise(state, seed=seed, layer_seeds=_held(noise, locked_layers(locks)))
-
-
-def _held(noise: Noise, locked: frozenset[int]) -> tuple[float | None, ...]:
-    """The seeds per layer, with the present one for locked layers that have none of their own."""
-    if noise.mode is not NoiseMode.RANDOM or not locked:
-        return noise.layer_seeds
-    seeds = list(noise.layer_seeds) + [None] * (max(locked) + 1 - len(noise.layer_seeds))
-    for position in locked:
-        seeds[position] = float(noise.seed) if seeds[position] is None else seeds[position]
-    return tuple(seeds)
 
 
 def new_noise(state: EditState, locks: frozenset[str], chance: random.Random = _chance) -> EditState:

@@ -9,13 +9,14 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QWidget
 
 from engine.descriptor import NetworkDescriptor
+from engine.noise_locks import LAYER_LOCK, locked_layers, with_noise_seed
 from engine.state import EditState, NoiseMode, with_noise
 from gui.collection import Collection
 from gui.panels.hand import follow_hand, follow_locks
 from gui.panels.labels import caption_label, column, muted_label, row
 from gui.panels.latent_panel import MAX_SEED
 from gui.session import Session
-from gui.surprise import LAYER_LOCK, locked_layers, new_noise, with_noise_seed
+from gui.surprise import new_noise
 from gui.widgets.edit_slider import EditSlider
 from gui.widgets.icon_button import IconButton
 from gui.widgets.noise_strip import NoiseStrip

@@ -107,6 +107,15 @@ def test_that_a_locked_slider_of_the_blend_stays_while_the_others_vary(lock: str
     assert RICH not in found
 
 
+def test_that_locked_noise_stays_layer_by_layer() -> None:
+    locks = frozenset({"noise.strength", "noise.layer.1", "noise.layer.2"})
+    for mode, second in ((NoiseMode.CONST, None), (NoiseMode.RANDOM, 5.0)):
+        state = replace(RICH, noise=Noise(mode, strength=0.5, seed=5, layer_seeds=(3.0, 4.5)))
+        found = variations(state, DESCRIPTOR, (Vary.NOISE,), 1.0, 8, 1, locks)
+        assert len(set(found) - {state}) == 8
+        assert {(one.noise.strength, *one.noise.layer_seeds[1:3]) for one in found} == {(0.5, 4.5, second)}
+
+
 def test_that_farther_is_farther() -> None:
     def spread(distance: float) -> float:
         found = variations(RICH, DESCRIPTOR, (Vary.DIRECTIONS,), distance, 60, 5)

@@ -9,6 +9,7 @@ import pytest
 from fake_engine import descriptor
 
 from engine.descriptor import NetworkDescriptor
+from engine.noise_locks import locked_layers, with_noise_seed
 from engine.state import (
     DEFAULT_PSI,
     EditState,
@@ -29,7 +30,7 @@ from gui.mixing import (
     with_source_as_main,
     ws_resolutions,
 )
-from gui.surprise import locked_layers, new_noise, surprise, with_noise_seed
+from gui.surprise import new_noise, surprise
 from gui.widgets.matrix_columns import Detail, MatrixColumns
 
 ADA = StoredLatent("k" * 64, "Ada")
