@@ -12,8 +12,8 @@ from engine.blend_doctor import Diagnosis, Grade, diagnose
 from engine.cli_options import Device
 from engine.console import Progress, note
 from engine.errors import MissingModelError
-from engine.messages import CompareWeights, WeightsCompared
 from engine.kinship import STRANGERS_AT, LayerDistance
+from engine.messages import CompareWeights, WeightsCompared
 
 _BAR_CHARS = 30
 _MARKS = {Grade.GOOD: "+", Grade.TIP: "-", Grade.WARNING: "!", Grade.STOP: "x"}

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from engine.foresight import likely_states
 from engine.messages import Held
 from engine.state import NoiseMode, with_alpha, with_noise, with_pad, with_seed
+from gui.panels.overlay_rows import OverlayRow
 
 CONTROLS: dict[Held, Callable[[Desk], QWidget]] = {
     Held.SWAP: lambda desk: desk.studio.window.parts.controls.blend.swap_resolution,
@@ -23,7 +24,16 @@ CONTROLS: dict[Held, Callable[[Desk], QWidget]] = {
     Held.SEED: lambda desk: desk.studio.window.parts.controls.latent.seed,
     Held.NOISE: lambda desk: desk.studio.window.parts.controls.noise.strength,
     Held.NOISE_SEED: lambda desk: desk.studio.window.parts.controls.noise.seed,
+    Held.OVERLAYS: lambda desk: further_model(desk).alpha,
 }
+
+
+def further_model(desk: Desk) -> OverlayRow:
+    blend = desk.studio.window.parts.controls.blend
+    blend.lay_over(desk.models["toon"].sha256)
+    row = blend.overlays.rows[0]
+    desk.wait_until(row.isVisible)
+    return row
 
 
 @pytest.mark.parametrize("held", list(Held))
