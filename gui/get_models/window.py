@@ -23,6 +23,8 @@ LIST_PX = 380
 class GetModelsWindow(QWidget):
     """Not modal; closing it disturbs no download."""
 
+    added = Signal(str, str)  # address, checksum
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle("Get models - Graft")
@@ -47,11 +49,10 @@ class GetModelsWindow(QWidget):
         self.from_link.clicked.connect(self.open_form)
         self.entries.picked.connect(self._close_form)
         self.form.left.connect(self._close_form)
-        self.form.added.connect(self._close_form)
+        self.form.added.connect(self._close_form)  # first: what was added is shown next
+        self.form.added.connect(self.added)
         QShortcut(QKeySequence.StandardKey.Close, self, self.close)
         QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
-
-    added = Signal(str, str)  # address, checksum
 
     def _lay_out(self) -> None:
         left = QVBoxLayout()
@@ -72,7 +73,6 @@ class GetModelsWindow(QWidget):
         row.addWidget(vertical_line())
         row.addWidget(self.details, 1)
         row.addWidget(self.form, 1)
-        self.form.added.connect(self.added)
 
     def show_items(self, items: Sequence[EntryItem]) -> None:
         self.entries.set_items(items)
