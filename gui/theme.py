@@ -50,10 +50,11 @@ def theme_for(choice: ThemeChoice, scheme: Qt.ColorScheme | None = None) -> Them
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Give the whole application this theme. Can be called again at any time."""
+    is_first = app.property(_PROPERTY) is None
     app.setProperty(_PROPERTY, theme.name)
-    if app.style().name() != "fusion":
+    if is_first:  # each of these has every widget look at itself anew
         app.setStyle("Fusion")
-    app.setFont(body_font())
+        app.setFont(body_font())
     # Before the stylesheet: widgets that are there take their text colour from it while they are polished anew.
     app.setPalette(_palette(theme))
     app.setStyleSheet(stylesheet(theme))
