@@ -47,6 +47,9 @@ MAX_TIMELINE_BYTES = 16 << 20
 AT_ONCE = 200
 """As many entries are written without anybody feeling it."""
 
+ASIDE = 40
+"""As many entries another thread writes before it lets others write."""
+
 _Numbered: TypeAlias = tuple[HistoryEntry, int | None, int]
 """An entry, the row of its parent, and its own."""
 
@@ -176,7 +179,7 @@ class Journal:
                 for entry, parent, row in zip(entries, parents, rows, strict=True)
             ]
             is_large = len(entries) > AT_ONCE
-            self._write_rows([numbered[present], *numbered[-1:]] if is_large else numbered)
+            self._write_rows(_values_of([numbered[present], *numbered[-1:]] if is_large else numbered))
             self._step(rows[present], time.time(), is_move=True)
             self._since_sync += 1
             self._is_writing_aside = is_large
@@ -185,19 +188,18 @@ class Journal:
         return rows
 
     def _write_aside(self, numbered: Sequence[_Numbered]) -> None:
-        for first in range(0, len(numbered), AT_ONCE):
+        for first in range(0, len(numbered), ASIDE):
+            values = _values_of(numbered[first : first + ASIDE])
             with self._guard:
-                self._write_rows(numbered[first : first + AT_ONCE])
+                self._write_rows(values)
         with self._guard, transaction(self._connection):
             for statement in self._late:
                 self._connection.execute(*statement)
             self._is_writing_aside = False
 
-    def _write_rows(self, numbered: Sequence[_Numbered]) -> None:
+    def _write_rows(self, values: Sequence[tuple[object, ...]]) -> None:
         with transaction(self._connection):
-            self._connection.executemany(
-                _INSERT_ROW, [(*_values(entry, parent), row) for entry, parent, row in numbered]
-            )
+            self._connection.executemany(_INSERT_ROW, values)
 
     def wait(self) -> bool:
         """Until all that was recorded is on disk. False when some of it could not be written."""
@@ -409,6 +411,10 @@ def _unsaved(connection: sqlite3.Connection) -> int:
 def _values(entry: HistoryEntry, parent: int | None) -> tuple[str, str, float, int | None, str]:
     text = json.dumps(state_to_json(entry.state), allow_nan=False, separators=(",", ":"))
     return entry.label[:MAX_LABEL_CHARS], text, time.time(), parent, _marks(entry)
+
+
+def _values_of(numbered: Sequence[_Numbered]) -> list[tuple[object, ...]]:
+    return [(*_values(entry, parent), row) for entry, parent, row in numbered]
 
 
 def _marks(entry: HistoryEntry) -> str:

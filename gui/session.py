@@ -344,7 +344,8 @@ class Session(QObject):
                 self._record_all(self._journal)
                 if self._timeline is not None:
                     self._write_timeline(self._journal)
-            write(self._journal)
+            else:
+                write(self._journal)
             dropped = [self._rows.pop(number) for number in self._history.take_dropped() if number in self._rows]
             if dropped:
                 self._journal.forget(dropped)

@@ -125,6 +125,21 @@ def test_that_branches_marks_and_kept_states_are_in_the_journal_at_once(session:
     assert (found.index, found.tip) == (0, 3)
 
 
+@pytest.mark.parametrize("first", ["keep", "mark"])
+def test_that_a_journal_may_begin_with_something_else_than_an_edit(
+    session: Session, tmp_path: Path, first: str
+) -> None:
+    if first == "keep":
+        session.keep(with_seed(START, 4), "variation")
+    else:
+        session.mark(0, name="here it begins")
+    session.close()
+    (found,) = recoverable_sessions(tmp_path)
+    assert found.entries == session.history.entries
+    assert found.unsaved == 1
+    assert found.state == START
+
+
 def test_that_a_star_after_a_save_is_something_to_save(session: Session, tmp_path: Path) -> None:
     session.edit(with_seed(START, 1))
     session.mark_saved(tmp_path / "a.graft")
