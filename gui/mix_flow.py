@@ -121,21 +121,25 @@ class MixFlow(QObject):
             self._panel.forget_pictures()
         if state.model_a is None:
             return
-        self._thumbnails.drop_wishes(PREFIX)
+        wanted = {}
         for latent in dict.fromkeys(source.latent for source in state.mix):
             if not self._panel.has_picture(latent):
                 only, view = alone(state, latent)
                 tag = f"{PREFIX}{only!r}"
-                self._wanted[tag] = latent
-                self._thumbnails.want(tag, only, view)
+                wanted[tag] = latent
+                if tag not in self._wanted:
+                    self._thumbnails.want(tag, only, view)
+        for tag in self._wanted.keys() - wanted.keys():
+            self._thumbnails.drop_wishes(tag)
+        self._wanted = wanted
 
     @Slot(str, QImage)
     def _picture_ready(self, tag: str, picture: QImage) -> None:
-        latent = self._wanted.pop(tag, None) if tag.startswith(PREFIX) else None
-        if latent is None:
+        if not tag.startswith(PREFIX):
             return
-        self._thumbnails.forget(tag)  # the panel has it
-        if any(source.latent == latent for source in self._session.state.mix):
+        self._thumbnails.forget(tag)  # the panel has it, or nobody wants it any more
+        latent = self._wanted.pop(tag, None)
+        if latent is not None and any(source.latent == latent for source in self._session.state.mix):
             smooth, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
             icon = picture.scaled(ICON_PX, ICON_PX, keep, smooth)
             self._panel.set_picture(latent, icon, self._words(latent, picture))

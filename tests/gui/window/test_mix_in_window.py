@@ -19,6 +19,7 @@ from gui.collection import png_bytes
 from gui.panels.mix_panel import MixPanel
 from gui.panels.noise_panel import NoisePanel
 from gui.widgets.drops import PORTRAIT_KIND
+from gui.widgets.layer_matrix import RowWish
 from gui.widgets.matrix_columns import Detail
 from gui.widgets.seed_strip import PX_PER_SEED
 
@@ -61,6 +62,27 @@ def test_that_every_source_is_drawn_by_itself_in_model_a(desk: Desk) -> None:
     assert panel.matrix.rows[0].icon is not None
     again = [job for job in desk.engine.submitted if isinstance(job, MakeThumbnail) and job.tag.startswith("mix:")]
     assert len(again) == 1
+
+
+def test_that_a_source_that_goes_while_it_is_drawn_and_comes_back_is_drawn(desk: Desk) -> None:
+    desk.engine.manual_jobs = (MakeThumbnail,)
+    panel = mix(desk)
+    for _ in range(2):
+        panel.add_latent(SeedLatent(77))
+        desk.settle()
+        desk.wait_until(lambda: any(getattr(job, "tag", "").startswith("mix:") for job in desk.engine.jobs.values()))
+        panel.matrix.row_wished.emit(0, RowWish.REMOVE)
+        for job_id in list(desk.engine.jobs):
+            desk.engine.perform(job_id)
+        desk.settle()
+    panel.add_latent(SeedLatent(77))
+
+    def drawn() -> bool:
+        for job_id in list(desk.engine.jobs):
+            desk.engine.perform(job_id)
+        return panel.matrix.rows[0].icon is not None
+
+    desk.wait_until(drawn)
 
 
 def test_that_keys_mute_solo_double_move_and_remove_a_source_each_as_one_step(desk: Desk) -> None:
