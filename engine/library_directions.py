@@ -29,10 +29,11 @@ class DirectionTable:
             model = kept.model
             connection.execute(
                 f"INSERT OR REPLACE INTO directions ({_COLUMNS}, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(added), 0) + 1 FROM directions))",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT added FROM directions WHERE key = ?),"
+                " (SELECT coalesce(max(added), 0) + 1 FROM directions)))",
                 (
                     kept.key, kept.name, model and model.sha256, model and model.name, kept.source, kept.index,
-                    first, stop, *kept.strength_range,
+                    first, stop, *kept.strength_range, kept.key,
                 ),
             )  # fmt: skip
         return kept

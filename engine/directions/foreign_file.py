@@ -14,11 +14,12 @@ import numpy as np
 from engine.checkpoints.npy_file import read_npy
 from engine.checkpoints.reader import parse
 from engine.checkpoints.records import ArrayRecord, Budget, TensorRecord
+from engine.checkpoints.sniff import HEAD_BYTES, sniff
 from engine.checkpoints.tensors import lazy_tensor
 from engine.directions.bounded_zip import unpacked_members
 from engine.directions.latent_moments import Floats
 from engine.directions.read_direction import MAX_DIRECTIONS, ReadDirection, Space, as_rows
-from engine.errors import LatentError, LatentShapeError, UnsafeModelError
+from engine.errors import LatentError, LatentShapeError, ModelError, UnsafeModelError
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -26,6 +27,7 @@ MAX_LENGTH_VALUES = 1 << 26
 
 _GANSPACE = ("lat_comp", "lat_stdev", "edit_start", "edit_end", "name")
 _EIGENVECTORS = "eigvec"
+_READ = "Graft reads .npy, .npz, .safetensors and .pt."
 
 
 def directions_in(data: bytes, stem: str) -> tuple[ReadDirection, ...]:
@@ -46,6 +48,12 @@ def directions_in(data: bytes, stem: str) -> tuple[ReadDirection, ...]:
         return (ReadDirection(as_rows(array, stem), stem, _space_by_name(stem)),)
     if data[:4] == ZIP_MAGIC and not _is_torch_zip(data):
         return _in_npz(data, stem)
+    try:
+        sniff(data[:HEAD_BYTES], len(data))
+    except UnsafeModelError:
+        raise
+    except ModelError as error:  # which tells of models
+        raise LatentError("This is no file of directions.", _READ) from error
     return _in_records(parse(memoryview(data), Budget.for_file(len(data))), stem)
 
 

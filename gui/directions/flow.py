@@ -233,6 +233,7 @@ class DirectionFlow(QObject):
             use = replace(old, amount=amount if amount else old.amount, layer_range=record.layer_range)
         self._remember_reach(record)
         self._session.insert(with_direction(state, index, use), f"direction {record.name}")
+        self._section.reveal(index)
 
     def _remember_reach(self, record: DirectionRecord) -> None:
         known = {kept.key: kept.strength_range for kept in self._kept}

@@ -32,7 +32,7 @@ class DirectionPictures(QObject):
         self._thumbnails = thumbnails
         self._wanted: tuple[tuple[str, Rows | None], ...] = ()
         self._drawn: dict[tuple[str, float], EditState] = {}
-        self._asked: dict[str, tuple[str, float, EditState]] = {}
+        self._asked: dict[str, tuple[EditState, list[tuple[str, float]]]] = {}
         self._number = 0
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -62,15 +62,18 @@ class DirectionPictures(QObject):
         base = self._session.state
         if base.model_a is None:
             return
+        places: dict[EditState, list[tuple[str, float]]] = {}  # at 0, all show the same face
         for amounts in (IN_ORDER[:3], IN_ORDER[3:]):  # the ends of all, then what is between them
             for key, rows in self._wanted:
                 for amount in amounts:
                     state = at_amount(base, key, rows, amount)
                     if self._drawn.get((key, amount)) != state:
-                        self._number += 1
-                        tag = f"{PREFIX}{self._number}"
-                        self._asked[tag] = (key, amount, state)
-                        self._thumbnails.want(tag, state)
+                        places.setdefault(state, []).append((key, amount))
+        for state, shown_at in places.items():
+            self._number += 1
+            tag = f"{PREFIX}{self._number}"
+            self._asked[tag] = state, shown_at
+            self._thumbnails.want(tag, state)
 
     @Slot(str, QImage)
     def _take(self, tag: str, picture: QImage) -> None:
@@ -79,9 +82,10 @@ class DirectionPictures(QObject):
         self._thumbnails.forget(tag)  # the strip has it
         asked = self._asked.pop(tag, None)
         if asked is not None:
-            key, amount, state = asked
-            self._drawn[key, amount] = state
-            self.ready.emit(key, amount, picture)
+            state, shown_at = asked
+            for key, amount in shown_at:
+                self._drawn[key, amount] = state
+                self.ready.emit(key, amount, picture)
 
 
 def at_amount(state: EditState, key: str, rows: Rows | None, amount: float) -> EditState:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QScrollArea, QSizePolicy, QToolButton, QWidget
 
 from engine.state import DirectionUse, EditState, with_direction
 from gui.collection import Collection
@@ -24,6 +24,7 @@ from gui.widgets.section import Section
 EMPTY = "Find directions in the model: sliders for light, hair, age"
 FILE_SUFFIXES = frozenset({".npy", ".npz", ".safetensors", ".pt", ".pth", ".pkl"})
 MAX_NAME_CHARS = 100
+MARGIN_PX = 24
 
 
 class DirectionSection(Section):
@@ -82,6 +83,18 @@ class DirectionSection(Section):
         """How far the sliders of directions that are known go, by key."""
         self._reaches = dict(reaches)
         self._refresh()
+
+    def reveal(self, index: int) -> None:
+        """Bring a slider into sight, once it has its place."""
+        self.set_folded(False)
+        QTimer.singleShot(0, self, partial(self._scroll_to, index))
+
+    def _scroll_to(self, index: int) -> None:
+        above = self.parentWidget()
+        while above is not None and not isinstance(above, QScrollArea):
+            above = above.parentWidget()
+        if above is not None and index < len(self._rows):
+            above.ensureWidgetVisible(self._rows[index], 0, MARGIN_PX)
 
     @Slot()
     def _refresh(self) -> None:

@@ -53,3 +53,10 @@ def test_that_keeping_it_again_takes_it_out_of_the_trash(table: DirectionTable) 
     table.put(replace(AGE, layer_range=None))
     assert table.in_trash() == ()
     assert table.kept() == (replace(AGE, layer_range=None),)
+
+
+def test_that_bringing_one_up_to_date_leaves_it_in_its_place(table: DirectionTable) -> None:
+    table.put(AGE)
+    table.put(SMILE)
+    table.put(replace(AGE, layer_range=(2, 4)))
+    assert [record.name for record in table.kept()] == ["Smile", "Age"]
