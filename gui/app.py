@@ -257,7 +257,7 @@ class Studio(QObject):
         canvas.mode_changed.connect(self._compare_if_wanted)
         self.bridge.job_finished.connect(self._keep_photo)
         self.documents.carry(
-            lambda: self.compare.settings_to_save(), lambda settings: self.compare.take_settings(settings)
+            lambda: self.compare.board.to_plain(), lambda settings: self.compare.board.take_plain(settings)
         )
 
     def _connect_mixing(self, panel: MixPanel) -> None:

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtGui import QImage
 
 from engine.errors import EngineError
 from engine.latents import LatentStore
 from engine.messages import (
-    Frame,
     JobFinished,
-    MakeThumbnail,
     OpenPortrait,
     Pixels,
     PortraitOpened,
-    ThumbnailMade,
 )
 from engine.sample_portraits import sample_photo
-from engine.session_file import Setting
-from engine.state import EditState, StoredLatent, View, latent_keys
+from engine.state import EditState, StoredLatent, View
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.compare.bar import CompareBar, PlateChoice
 from gui.compare.photos import PortraitPhotos
-from gui.compare.pin_strip import THUMB_PX, PinItem
-from gui.compare.pins import MAX_PINS, Pin, pins_from_plain, pins_to_plain
+from gui.compare.pin_board import PinBoard
+from gui.compare.pins import Pin
 from gui.comparison import CompareStyle, Comparison, Plate, Still, from_plain, to_plain, without
 from gui.engine_bridge import EngineBridge
 from gui.main_window import MainWindow
 from gui.messages import Messages
-from gui.pixels import from_qimage, to_thumbnail
+from gui.pixels import from_qimage
 from gui.session import Session
 from gui.settings import Settings
 from gui.thumbnails import Thumbnails
@@ -44,7 +39,6 @@ PHOTO_PX = 1024
 """Of a sample portrait's crop, which is cut here."""
 
 NO_PHOTO = "Only a portrait that was found from a photo has one"
-PREFIX = "pin:"
 
 
 class CompareFlow(QObject):
@@ -77,14 +71,11 @@ class CompareFlow(QObject):
         self._viewer = viewer
         self._collection = collection
         self._store = store
-        self._thumbnails = thumbnails
+        self.board = PinBoard(bridge, collection, store, thumbnails, self)
         self._photos = photos
         self._messages = messages
         self._settings = settings
         self._trashed_latents = trashed_latents
-        self._pins: tuple[Pin, ...] = ()
-        self._pinned = 0
-        self._reference: Pin | None = None
         self._photo_key = ""
         self._sample_photos: dict[str, Path | None] = {}
         self._known: frozenset[str] = frozenset()
@@ -95,8 +86,10 @@ class CompareFlow(QObject):
         self._canvas.comparison_changed.connect(self._show_comparison)
         window.stack.currentChanged.connect(self._show_mode)
         session.state_changed.connect(self._follow)
-        viewer.settled.connect(self._finish_pin)
-        thumbnails.ready.connect(self._show_pins)
+        viewer.settled.connect(self.board.take_frame)
+        self.board.changed.connect(self._refresh)
+        self.board.reference_changed.connect(self._show_reference)
+        self.board.failed.connect(messages.error)
         photos.read.connect(self._take_photo)
         collection.latents_changed.connect(self._forget_photos)
         self._forget_photos()
@@ -121,8 +114,8 @@ class CompareFlow(QObject):
 
     @Slot(object)
     def _choose(self, comparison: Comparison) -> None:
-        if Still.PIN in comparison.plates and self._reference is None and self._pins:
-            self._set_reference(self._pins[-1])
+        if Still.PIN in comparison.plates and self.board.reference is None and self.board.pins:
+            self.board.refer_to(self.board.pins[-1])
         if Still.PHOTO in comparison.plates:
             self._want_photo()
         self._canvas.set_comparison(comparison)
@@ -149,6 +142,7 @@ class CompareFlow(QObject):
     def _show_blinking(self) -> None:
         self._window.actions_["blink"].setChecked(self._canvas.look.style is CompareStyle.BLINK)
 
+    @Slot()
     def _refresh(self) -> None:
         """What the bar offers, and what the pictures are called."""
         if "bar" not in self.__dict__ and self._canvas.mode is not CanvasMode.COMPARE:
@@ -160,7 +154,7 @@ class CompareFlow(QObject):
             View.BLEND: PlateChoice("Blend"),
             View.B: PlateChoice(f"B {state.model_b.name}" if state.model_b else "B"),
         }
-        pinned = self._reference or (self._pins[-1] if self._pins else None)
+        pinned = self.board.reference or (self.board.pins[-1] if self.board.pins else None)
         pin_first = "" if pinned else "Pin a picture first"
         choices[Still.PIN] = PlateChoice(pinned.name if pinned else "Pin", pin_first)
         choices[Still.PHOTO] = PlateChoice("Photo", "" if has_photo else NO_PHOTO)
@@ -183,87 +177,40 @@ class CompareFlow(QObject):
 
     # --- pins -----------------------------------------------------------------------------------------------------
 
-    @property
-    def pins(self) -> tuple[Pin, ...]:
-        return self._pins
-
     @Slot()
     def pin(self) -> None:
         """Keep what is on screen, to compare with later."""
         state, frame = self._session.state, self._viewer.frame(View.BLEND)
         if frame is None or state.model_a is None:
             return
-        same = next((pin for pin in self._pins if pin.state == state), None)
+        same = self.board.of_state(state)
         if same is not None:
             self._messages.say(f"This picture is {same.name} already.")
             return
         shows_it = self._bridge.state_of(frame.generation) == state
-        pixels = frame.image if shows_it else None
-        self._pinned += 1
-        new = Pin(self._pinned, state, pixels, shows_it and frame.is_final)
-        dropped = self._pins[: max(0, len(self._pins) + 1 - MAX_PINS)]
-        self._pins = (*self._pins[len(dropped):], new)
-        if self._reference in dropped or self._reference is None:
-            self._set_reference(new)
-        if pixels is not None:
-            self._thumbnails.keep(PREFIX + new.key, pixels)
-        self._refresh()
+        new = self.board.add(state, frame.image if shows_it else None, is_final=frame.is_final)
         if self._canvas.mode is not CanvasMode.COMPARE:
             self._messages.say(f"Pinned as {new.name}.", "C compares with it, and shows all that is pinned.")
-            comparison = self._canvas.comparison
-            if Still.PIN not in comparison.plates:
-                self._set_reference(new)
-                self._canvas.set_comparison(replace(comparison, left=Still.PIN, right=View.BLEND))
+            if Still.PIN not in self._canvas.comparison.plates:
+                self.board.refer_to(new)
+                self._canvas.set_comparison(replace(self._canvas.comparison, left=Still.PIN, right=View.BLEND))
 
-    @Slot(object, object)
-    def _finish_pin(self, state: EditState, frame: Frame) -> None:
-        """A picture that was pinned while it was coarse gets its finished self."""
-        for pin in self._pins:
-            if pin.state == state and not pin.is_final and frame.is_final:
-                self._take_picture(pin, frame.image)
-
-    def _take_picture(self, pin: Pin, pixels: Pixels) -> None:
-        pin.pixels, pin.is_final = pixels, True
-        self._thumbnails.keep(PREFIX + pin.key, pixels)
-        if pin is self._reference:
-            self._set_reference(pin)
-        self._show_pins()
-
-    def _set_reference(self, pin: Pin | None) -> None:
-        self._reference = pin
+    @Slot(object)
+    def _show_reference(self, pin: Pin | None) -> None:
         if pin is None:
             self._canvas.set_still(Still.PIN, None)
             self._canvas.set_comparison(without(self._canvas.comparison, Still.PIN))
-            return
-        self._canvas.set_captions(pin=pin.name)
-        self._canvas.set_still(Still.PIN, pin.pixels)
-        if not pin.is_final:
-            self._draw(pin)
-
-    def _draw(self, pin: Pin) -> None:
-        descriptor = self._collection.descriptor(pin.state.model_a)
-        size_px = descriptor.img_resolution if descriptor is not None else PHOTO_PX
-        self._bridge.submit(MakeThumbnail(pin.state, PREFIX + pin.key, size_px), self._drawn)
-
-    def _drawn(self, event: JobFinished) -> None:
-        if isinstance(event.result, ThumbnailMade):
-            key = event.result.tag.removeprefix(PREFIX)
-            pin = self._pin(key)
-            if pin is not None and not pin.is_final:
-                self._take_picture(pin, event.result.image)
-        elif event.error is not None:
-            self._messages.error(event.error)
-
-    def _pin(self, key: str) -> Pin | None:
-        return next((pin for pin in self._pins if pin.key == key), None)
+        else:
+            self._canvas.set_captions(pin=pin.name)
+            self._canvas.set_still(Still.PIN, pin.pixels)
 
     @Slot(str)
     def compare_with(self, key: str) -> None:
         """Make a pin the reference."""
-        pin = self._pin(key)
+        pin = self.board.pin(key)
         if pin is None:
             return
-        self._set_reference(pin)
+        self.board.refer_to(pin)
         comparison = self._canvas.comparison
         right = View.BLEND if comparison.right is Still.PIN else comparison.right
         self._canvas.set_comparison(replace(comparison, left=Still.PIN, right=right))
@@ -273,50 +220,23 @@ class CompareFlow(QObject):
     @Slot(str)
     def go_back(self, key: str) -> None:
         """Take up a pin's state again, as one undo step."""
-        pin = self._pin(key)
+        pin = self.board.pin(key)
         if pin is not None:
             self._session.insert(pin.state, f"back to {pin.name.lower()}")
 
     @Slot(str)
     def unpin(self, key: str) -> None:
-        pin = self._pin(key)
-        if pin is None:
-            return
-        self._pins = tuple(one for one in self._pins if one is not pin)
-        self._thumbnails.forget(PREFIX + pin.key)
-        if self._reference is pin:
-            self._set_reference(self._pins[-1] if self._pins else None)
-        self._refresh()
+        pin = self.board.pin(key)
+        if pin is not None:
+            self.board.remove(pin)
 
     @Slot()
     def _show_pins(self) -> None:
-        if "bar" not in self.__dict__:
-            return
-        items = [PinItem(pin.key, pin.name, self._thumbnail(pin)) for pin in self._pins]
-        current = self._reference.key if self._reference and Still.PIN in self._canvas.comparison.plates else None
-        self.bar.pins.set_items(items, current)
-        self.bar.set_pins_shown(bool(items))
-
-    def _thumbnail(self, pin: Pin) -> QImage | None:
-        tag = PREFIX + pin.key
-        picture = self._thumbnails.picture(tag)
-        if picture is None and pin.pixels is not None:
-            return to_thumbnail(pin.pixels, 2 * THUMB_PX)
-        if picture is None:
-            self._thumbnails.want(tag, pin.state)
-        return picture
-
-    def settings_to_save(self) -> Mapping[str, Setting]:
-        """The pins, for a session file."""
-        return pins_to_plain(self._pins)
-
-    def take_settings(self, settings: Mapping[str, Setting]) -> None:
-        """The pins of a session that was opened; those whose latents it does not hold are left out."""
-        found = pins_from_plain(settings, self._pinned + 1)
-        self._pinned += len(found)
-        self._pins = tuple(pin for pin in found if all(map(self._store.has, latent_keys(pin.state))))
-        self._set_reference(self._pins[-1] if self._pins and Still.PIN in self._canvas.comparison.plates else None)
-        self._refresh()
+        if "bar" in self.__dict__:
+            items, reference = self.board.items(), self.board.reference
+            is_compared = reference is not None and Still.PIN in self._canvas.comparison.plates
+            self.bar.pins.set_items(items, reference.key if reference is not None and is_compared else None)
+            self.bar.set_pins_shown(bool(items))
 
     # --- the photo ------------------------------------------------------------------------------------------------
 

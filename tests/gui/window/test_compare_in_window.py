@@ -91,10 +91,10 @@ def test_that_a_pin_keeps_the_picture_and_a_double_click_goes_back_in_one_step(d
 def test_that_the_same_picture_is_not_pinned_twice_and_delete_takes_a_pin_off(desk: Desk) -> None:
     act(desk, "pin")
     act(desk, "pin")
-    assert len(desk.studio.compare.pins) == 1
+    assert len(desk.studio.compare.board.pins) == 1
     act(desk, "show_compare")
     key(bar(desk).pins, Qt.Key.Key_Delete)
-    assert desk.studio.compare.pins == ()
+    assert desk.studio.compare.board.pins == ()
     assert desk.studio.canvas.comparison.plates == (View.A, View.BLEND)
     assert not desk.studio.canvas.has_still(Still.PIN)
 
@@ -108,8 +108,8 @@ def test_that_pins_come_back_with_the_session_and_are_drawn_again(desk: Desk) ->
     desk.studio.documents.wait()
     desk.studio.compare.unpin("1")
     desk.studio.documents.open(path)
-    desk.wait_until(lambda: desk.studio.compare.pins)
-    (pin,) = desk.studio.compare.pins
+    desk.wait_until(lambda: desk.studio.compare.board.pins)
+    (pin,) = desk.studio.compare.board.pins
     assert pin.state == pinned
     desk.studio.compare.compare_with(pin.key)
     desk.wait_until(lambda: desk.studio.canvas.has_still(Still.PIN))
