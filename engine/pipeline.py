@@ -28,7 +28,7 @@ from engine.preview.screen_copy import ScreenCopy
 from engine.resolve import blend_obstacle, resolve
 from engine.resolved_edit import ResolvedEdit
 from engine.stage_cache import ReadOnlyCache, StageCache
-from engine.state import BlendSpace, EditState, ModelRef, View, latent_keys, model_refs
+from engine.state import BlendSpace, EditState, ModelRef, SeedLatent, View, latent_keys, model_refs
 from engine.synthesis import Synthesis, drained
 
 KEPT_GROUPS = 2
@@ -150,8 +150,9 @@ class Pipeline:
         return said
 
     def _futile(self, edit: ResolvedEdit) -> list[str]:
-        """What to say of a blend of latents that are the same to begin with."""
-        if edit.space is not BlendSpace.LATENTS or edit.model_b is None:
+        """What to say of a blend of latents that are the same to begin with; of a portrait's, that is said already."""
+        is_of_seeds = edit.space is BlendSpace.LATENTS and isinstance(edit.latent, SeedLatent)
+        if not is_of_seeds or edit.model_b is None:
             return []
         a, b = zip((edit.model_a.sha256, edit.model_b.sha256), self.group(edit).networks[:2], strict=True)
         apart = self._facts.distance(a, b).mapping

@@ -330,6 +330,9 @@ def test_that_a_blend_of_latents_that_are_the_same_is_said_to_be_futile(models: 
     assert torch.equal(models.render(related, View.LATENTS), models.render(related, View.A))
     assert models.warnings(related) == []
     assert models.warnings(pair, View.LATENTS) == []
+    stored = StoredLatent(models.store.put_ws(np.zeros((10, 10))))
+    (said,) = models.warnings(replace(related, latent=stored), View.LATENTS)
+    assert "reads the same" in said
 
 
 def test_that_latents_of_models_that_read_other_inputs_can_be_blended(models: Models) -> None:
