@@ -113,6 +113,8 @@ HELD_KEYS = (
     ("Ctrl+Shift+K, on a control", "Keep it through dice and surprises"),
     ("Alt with arrows, in the mix", "To whole groups, to other sources; with Shift, move a source"),
     ("M, S, D, in the mix", "Mute, solo, duplicate a source"),
+    ("Space, on the timeline", "Play the film, or stop"),
+    ("Comma, full stop, on the timeline", "From key to key; Ctrl with arrows moves it"),
     ("Esc", "Back to the picture"),
 )
 

@@ -219,6 +219,7 @@ class Studio(QObject):
         self.window.actions_["key_here"].triggered.connect(lambda: self.animating.set_keys())
         self.window.actions_["export_video"].triggered.connect(lambda: self.animating.export())
         self.opener.film_found.connect(lambda: self.animating.set_shown(True))
+        self.session.opened.connect(self._open_timeline)
         self.window.actions_["train"].triggered.connect(lambda: self.training.open())
         self.window.actions_["export_network"].triggered.connect(lambda: self.exports.export_network())
         self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
@@ -303,7 +304,7 @@ class Studio(QObject):
 
         return ClipboardFlow(
             self.bridge, self.opener, self.store, self.messages,
-            lambda: (self.session.state, view_of_mode(self.canvas.mode)), self.places.cache / "clipboard", self,
+            lambda: (self.viewer.shown_state, view_of_mode(self.canvas.mode)), self.places.cache / "clipboard", self,
         )
 
     @cached_property
@@ -439,6 +440,12 @@ class Studio(QObject):
             self.window, self.session, self.bridge, self.viewer, self.strip, self.collection, self.messages,
             self.settings, self,
         )
+
+    @Slot(object)
+    def _open_timeline(self, state: EditState) -> None:
+        """Of a session that has one, once it is shown."""
+        if self.session.timeline is not None and self.session.timeline.tracks:
+            QTimer.singleShot(0, self, lambda: self.animating.set_shown(True))
 
     @cached_property
     def measuring(self) -> MeasureFlow:

@@ -301,7 +301,7 @@ class Commands(QObject):
         from gui.export_dialog import ExportDialog
 
         self._session.end_gesture()
-        state = self._session.state
+        state = self._viewer.shown_state
         view = view_of_mode(self._window.parts.canvas.mode)
         dialog = ExportDialog(state, view, self._settings, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

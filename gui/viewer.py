@@ -53,6 +53,11 @@ class Viewer(QObject):
         """What was last shown of this view."""
         return self._frames.get(view)
 
+    @property
+    def shown_state(self) -> EditState:
+        """Of what is on the canvas: the session's, or a film's that is shown instead."""
+        return self._instead or self._session.state
+
     def show_instead(self, state: EditState | None) -> None:
         """Show another state on the canvas alone, as a film plays; None goes back to the session's."""
         if state != self._instead:
@@ -62,7 +67,7 @@ class Viewer(QObject):
     @Slot()
     def request(self) -> None:
         """Ask for what the canvas wants to show of the present state."""
-        state = self._instead or self._session.state
+        state = self.shown_state
         if state.model_a is None:
             if not self._bridge.is_running:  # the window is not filled yet
                 return

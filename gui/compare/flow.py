@@ -180,7 +180,7 @@ class CompareFlow(QObject):
     @Slot()
     def pin(self) -> None:
         """Keep what is on screen, to compare with later."""
-        state, frame = self._session.state, self._viewer.frame(View.BLEND)
+        state, frame = self._viewer.shown_state, self._viewer.frame(View.BLEND)
         if frame is None or state.model_a is None:
             return
         same = self.board.of_state(state)
