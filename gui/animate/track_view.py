@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -14,7 +13,6 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -22,7 +20,7 @@ from engine.animation.film import value_at
 from engine.animation.parameters import Kind, parameter, screen_name
 from engine.animation.timeline import Key, Timeline, Track, frame_at, frame_time, with_key
 from engine.state import EditState
-from gui.animate import track_paint
+from gui.animate import track_keys, track_paint
 from gui.animate.document import TimelineDocument
 from gui.animate.key_actions import Chosen, copied, deleted, every_key, moved, pasted
 from gui.animate.rows import NAMES_PX, RULER_PX, Layout, Row, is_curved, layout, words
@@ -167,8 +165,7 @@ class TrackView(QWidget):
         ahead = [time_s for time_s in times if (time_s > head_s + 1e-6 if step > 0 else time_s < head_s - 1e-6)]
         if ahead:
             time_s = min(ahead) if step > 0 else max(ahead)
-            self._document.move_head(time_s)
-            self.scrubbed.emit(self._document.head_s)
+            self.go_to(time_s)
             self.choose(frozenset({(row.path, time_s)}))
 
     # --- mouse ----------------------------------------------------------------------------------------------------
@@ -231,8 +228,7 @@ class TrackView(QWidget):
         if press.kind == "keys":
             self._document.end_gesture()
             if not press.has_moved and press.key is not None:
-                self._document.move_head(press.key.time_s)
-                self.scrubbed.emit(self._document.head_s)
+                self.go_to(press.key.time_s)
         elif press.kind == "box" and not press.has_moved:
             self._scrub(event)
         self.update()
@@ -246,8 +242,7 @@ class TrackView(QWidget):
 
     def _scrub(self, event: QMouseEvent) -> None:
         time_s = self.layout_now.time(event.position().x())
-        self._document.move_head(round(time_s / SNAP_S) * SNAP_S if is_snapping(event) else time_s)
-        self.scrubbed.emit(self._document.head_s)
+        self.go_to(round(time_s / SNAP_S) * SNAP_S if is_snapping(event) else time_s)
 
     def _drag_keys(self, press: _Press, event: QMouseEvent) -> None:
         """Along the frames; Ctrl snaps to quarters of a second, Shift is ten times finer and goes between frames."""
@@ -330,64 +325,31 @@ class TrackView(QWidget):
         return super().event(event)
 
     def _knows(self, event: QKeyEvent) -> bool:
-        return self._action_of(event) is not None
-
-    def _action_of(self, event: QKeyEvent) -> Callable[[], object] | None:
-        key, document = Qt.Key(event.key()), self._document
-        control = is_snapping(event)
-        shift = is_fine(event)
-        frame_s = float(1 / document.timeline.fps)
-        plain: dict[Qt.Key, Callable[[], object]] = {
-            Qt.Key.Key_Space: self.play_wanted.emit,
-            Qt.Key.Key_K: self.key_wanted.emit,
-            Qt.Key.Key_Delete: self.delete,
-            Qt.Key.Key_Backspace: self.delete,
-            Qt.Key.Key_Left: lambda: self._step(-10 if shift else -1),
-            Qt.Key.Key_Right: lambda: self._step(10 if shift else 1),
-            Qt.Key.Key_PageUp: lambda: self._step(-round(document.timeline.fps)),
-            Qt.Key.Key_PageDown: lambda: self._step(round(document.timeline.fps)),
-            Qt.Key.Key_Home: lambda: self._go(0.0),
-            Qt.Key.Key_End: lambda: self._go(document.last_s),
-            Qt.Key.Key_Up: lambda: self._change_row(-1),
-            Qt.Key.Key_Down: lambda: self._change_row(1),
-            Qt.Key.Key_Comma: lambda: self.go_to_key(-1),
-            Qt.Key.Key_Period: lambda: self.go_to_key(1),
-            Qt.Key.Key_Return: self._toggle_current,
-        }
-        with_control: dict[Qt.Key, Callable[[], object]] = {
-            Qt.Key.Key_Z: document.redo if shift else document.undo,
-            Qt.Key.Key_Y: document.redo,
-            Qt.Key.Key_A: self.choose_all,
-            Qt.Key.Key_C: self.copy,
-            Qt.Key.Key_V: self.paste,
-            Qt.Key.Key_Left: lambda: self.move_chosen(-frame_s),
-            Qt.Key.Key_Right: lambda: self.move_chosen(frame_s),
-        }
-        return (with_control if control else plain).get(key)
+        return track_keys.action_of(self, self._document, event) is not None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        action = self._action_of(event)
+        action = track_keys.action_of(self, self._document, event)
         if action is None:
             super().keyPressEvent(event)
         else:
             action()
 
-    def _step(self, frames: int) -> None:
+    def step_head(self, frames: int) -> None:
         self._document.step_head(frames)
         self.scrubbed.emit(self._document.head_s)
 
-    def _go(self, time_s: float) -> None:
+    def go_to(self, time_s: float) -> None:
         self._document.move_head(time_s)
         self.scrubbed.emit(self._document.head_s)
 
-    def _change_row(self, step: int) -> None:
+    def change_row(self, step: int) -> None:
         rows = self.layout_now.rows
         if rows:
             self._current = min(len(rows) - 1, max(0, min(self._current, len(rows) - 1) + step))
             self._chosen = frozenset()
             self.update()
 
-    def _toggle_current(self) -> None:
+    def toggle_current(self) -> None:
         if (row := self.current_row) is not None:
             self.toggle_curve(row.path)
 
@@ -434,10 +396,6 @@ class TrackView(QWidget):
         row, key = hit
         name = screen_name(row.path, self._state)
         QToolTip.showText(event.globalPos(), f"{name}: {words(key.value)} at {key.time_s:.2f} s, {key.easing}", self)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.update()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -18,12 +18,13 @@ from engine.animation.film import pose_at, state_at
 from engine.animation.quick_starts import walk
 from engine.animation.timeline import Key, Timeline, Track
 from engine.errors import StorageError
-from engine.messages import ExportVideo, JobOutcome, VideoExported
+from engine.messages import ExportStill, ExportVideo, JobOutcome, VideoExported
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import SeedLatent, View, with_alpha, with_seed
 from gui.animate.flow import AnimateFlow
 from gui.animate.rows import RULER_PX, Layout
 from gui.animate.video_dialog import VideoDialog
+from gui.export_dialog import ExportDialog
 from gui.widgets.hand import HandWidget
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints")
@@ -273,6 +274,17 @@ def test_that_a_quick_start_moves_at_once(desk: Desk, flow: AnimateFlow, words: 
     assert requested(desk) == state_at(flow.document.timeline, desk.studio.session.history.state, 1.0)
 
 
+def test_that_a_still_exported_at_the_head_is_what_one_sees(desk: Desk, flow: AnimateFlow) -> None:
+    flow.document.edit(walk(Timeline(), (SeedLatent(1), SeedLatent(2)), 2.0))
+    flow.document.move_head(0.7)
+    desk.studio.window.actions_["export"].trigger()
+    desk.studio.window.findChildren(ExportDialog)[0].accept()
+    job = desk.engine.submitted[-1]
+    assert isinstance(job, ExportStill)
+    assert job.state == state_at(flow.document.timeline, desk.studio.session.history.state, flow.document.head_s)
+    assert job.state.mix
+
+
 # --- documents and films ------------------------------------------------------------------------------------------
 
 
@@ -283,9 +295,11 @@ def test_that_a_session_brings_its_timeline_back(desk: Desk, flow: AnimateFlow, 
     desk.wait_until(lambda: not desk.studio.session.is_dirty)
     flow.document.edit(Timeline())
     assert desk.studio.session.is_dirty
+    flow.set_shown(False)
     desk.studio.documents.open(path)
     desk.wait_until(lambda: flow.document.timeline.tracks == (ALPHA,))
     assert flow.panel.rate.currentText() == "29.97 fps"
+    desk.wait_until(lambda: flow.is_shown)
     assert not flow.document.can_undo
 
 
