@@ -168,15 +168,16 @@ class DirectionFlow(QObject):
 
     def _finished(self, event: JobFinished) -> None:
         """Of a search, an import or a difference."""
-        self._job_id = ""
-        if self._window is not None:
-            self._window.set_at_work(None, "")
+        if event.job_id == self._job_id:
+            self._job_id = ""
+            if self._window is not None:
+                self._window.set_at_work(None, "")
         result = event.result
         if isinstance(result, DirectionsFound):
             self._take_found(event, result)
         elif event.outcome is JobOutcome.FAILED and event.error is not None:
             self._messages.error(event.error)
-            if self._window is not None:
+            if self._window is not None and self._window.isVisible():
                 self._window.say(event.error.user_message)
 
     def _take_found(self, event: JobFinished, result: DirectionsFound) -> None:
@@ -186,14 +187,15 @@ class DirectionFlow(QObject):
             self.window.show_page("found")
             self.window.say(f"{len(result.directions)} directions in {result.elapsed_s:.1f} s")
             return
-        for record in result.directions:
-            self.keep(record)
+        kept = [one for record in result.directions if (one := self._put(record)) is not None]
+        self._read_kept()
         for note in result.notes:
             self._messages.say(note)
-        if len(result.directions) == 1:
-            self.use(result.directions[0], 0.0)
-        else:
-            self._messages.say(f"{len(result.directions)} directions are in the library.")
+        if len(kept) == 1:
+            self._messages.say(f"“{printable(kept[0].name, 60)}” is in the library.")
+            self.use(kept[0], 0.0)
+        elif kept:
+            self._messages.say(f"{len(kept)} directions are in the library.")
             self.open_kept()
 
     def _show_found(self) -> None:
@@ -268,14 +270,17 @@ class DirectionFlow(QObject):
     @Slot(object)
     def keep(self, record: DirectionRecord) -> None:
         was_kept = any(kept.key == record.key for kept in self._kept)
-        try:
-            kept = self._table.put(record)
-        except EngineError as error:
-            self._messages.error(error)
-            return
-        if not was_kept:
+        kept = self._put(record)
+        if kept is not None and not was_kept:
             self._messages.say(f"“{printable(kept.name, 60)}” is in the library.")
         self._read_kept()
+
+    def _put(self, record: DirectionRecord) -> DirectionRecord | None:
+        try:
+            return self._table.put(record)
+        except EngineError as error:
+            self._messages.error(error)
+            return None
 
     @Slot(str, str)
     def _rename_kept(self, key: str, name: str) -> None:

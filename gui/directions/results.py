@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, Signal, Slot
@@ -15,6 +16,7 @@ from gui.directions.result_row import ResultRow
 from gui.panels.labels import muted_label, scrolling
 
 SEEN_AFTER_MS = 120
+AT_ONCE = 5
 
 
 class Results(QWidget):
@@ -33,6 +35,8 @@ class Results(QWidget):
         """
         super().__init__(parent)
         self._rows: list[ResultRow] = []
+        self._coming: deque[tuple[DirectionRecord, float | None, bool]] = deque()
+        self._old: dict[str, dict[float, QImage]] = {}
         self._descriptor: NetworkDescriptor | None = None
         self.empty: QLabel = muted_label(empty)
         self.empty.setWordWrap(True)
@@ -50,6 +54,10 @@ class Results(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(SEEN_AFTER_MS)
         self._soon.timeout.connect(self.tell_seen)
+        self._more = QTimer(self)
+        self._more.setSingleShot(True)
+        self._more.setInterval(0)
+        self._more.timeout.connect(self._add_some)
         self._area.verticalScrollBar().valueChanged.connect(lambda: self._soon.start())
 
     @property
@@ -68,25 +76,40 @@ class Results(QWidget):
         kept: Keys of those that are in the library.
         """
         self._descriptor = descriptor
-        old = {row.record.key: row.strip.pictures for row in self._rows}
+        if [record.key for record in records] == [row.record.key for row in self._rows] and not self._coming:
+            self.show_kept([record for record in records if record.key in kept])
+            return
+        self._old = {row.record.key: row.strip.pictures for row in self._rows}
         for row in self._rows:
             self._column.removeWidget(row)
             row.hide()
             row.deleteLater()
         self._rows = []
-        for index, record in enumerate(records):
-            row = ResultRow(record, parts[index] if parts else None, is_kept=record.key in kept)
-            row.show_model(descriptor)
+        shares: Sequence[float | None] = parts or (None,) * len(records)
+        self._coming = deque(
+            (record, part, record.key in kept) for record, part in zip(records, shares, strict=True)
+        )
+        self.empty.setVisible(not records)
+        self._add_some()
+
+    @Slot()
+    def _add_some(self) -> None:
+        """Rows take a moment each: of many, the window shows the first before the others are made."""
+        for _ in range(min(AT_ONCE, len(self._coming))):
+            record, part, is_kept = self._coming.popleft()
+            row = ResultRow(record, part, is_kept=is_kept)
+            row.show_model(self._descriptor)
             row.use_wanted.connect(self.use_wanted)
             row.keep_wanted.connect(self.keep_wanted)
             row.renamed.connect(self.renamed)
             row.trash_wanted.connect(self.trash_wanted)
             row.rows_picked.connect(self._soon.start)
-            for amount, picture in old.get(record.key, {}).items():
+            for amount, picture in self._old.get(record.key, {}).items():
                 row.set_picture(amount, picture)
+            self._column.insertWidget(len(self._rows), row)
             self._rows.append(row)
-            self._column.insertWidget(index, row)
-        self.empty.setVisible(not self._rows)
+        if self._coming:
+            self._more.start()
         self._soon.start()
 
     def show_kept(self, records: Sequence[DirectionRecord]) -> None:
@@ -95,6 +118,7 @@ class Results(QWidget):
         for row in self._rows:
             if (record := kept.get(row.record.key)) is not None:
                 row.set_kept(record)
+                row.show_model(self._descriptor)
 
     def set_picture(self, key: str, amount: float, picture: QImage) -> None:
         for row in self._rows:

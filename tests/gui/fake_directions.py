@@ -40,6 +40,8 @@ def answer(job: DirectionJob, store: LatentStore) -> DirectionResult:
         case ImportDirections():
             if job.path.stem == "wide":
                 raise LatentShapeError("“wide” has 512 values per layer; latents of this model have 64.")
+            if job.path.stem == "many":
+                return DirectionsFound(tuple(DirectionRecord(put(store, n), f"many {n}") for n in range(40)))
             return DirectionsFound((DirectionRecord(put(store, 99), job.path.stem, job.state.model_a),))
         case SubtractLatents():
             record = DirectionRecord(put(store, 50), job.name, source="difference", strength_range=(-6.0, 6.0))

@@ -227,6 +227,26 @@ def test_that_the_menu_offers_what_is_kept(desk: Desk, found: DirectionWindow, s
     assert [use.name for use in desk.state.directions] == ["PCA 1"]
 
 
+def test_that_a_name_typed_among_the_kept_stays(desk: Desk, found: DirectionWindow) -> None:
+    found.found.rows[0].keep.click()
+    found.found.rows[1].keep.click()
+    found.show_page("kept")
+    field = found.kept.rows[1].name
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "Smile")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert [row.record.name for row in found.kept.rows] == ["PCA 2", "Smile"]
+    assert found.kept.rows[1].name is field  # the list was not made anew
+
+
+def test_that_a_file_of_many_goes_to_the_library_at_once(desk: Desk, flow: DirectionFlow, tmp_path: Path) -> None:
+    flow.import_files((tmp_path / "many.npz",))
+    desk.wait_until(lambda: len(flow.window.kept.rows) == 40)
+    assert "40 directions are in the library" in desk.message()
+    assert not desk.state.directions
+
+
 def test_that_a_direction_of_a_recipe_can_be_kept(desk: Desk, flow: DirectionFlow, section: DirectionSection) -> None:
     desk.studio.session.edit(with_direction(desk.state, 0, DirectionUse("c" * 64, 1.0, (0, 4), "Theirs")), "open")
     section.rows[0].keep_wanted.emit()
@@ -268,6 +288,7 @@ def test_that_what_is_shown_is_written_to_a_file(
 ) -> None:
     target = tmp_path / "mine"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    desk.wait_until(lambda: len(found.found.rows) == 10)
     found.found.rows[0].name.setText("Age")
     found.found.rows[0].name.editingFinished.emit()
     found.export_button.click()
