@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QElapsedTimer, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -13,6 +13,11 @@ from gui.widgets.icon_button import IconButton
 from gui.widgets.thumb import Thumb
 
 _THUMB_PX = 40
+LONG_S = 3.0
+"""After so long without a guess of what is left, a card makes one of its own, or says how long it has been."""
+
+LEAST_WAY = 0.02
+"""How far it must have come for that."""
 
 
 class JobState(StrEnum):
@@ -36,6 +41,13 @@ class JobCard(QFrame):
         super().__init__(parent)
         self.job_id = job_id
         self._state = JobState.RUNNING
+        self._told: tuple[float | None, str, float | None] = (None, "", None)
+        self._first: tuple[float, float] | None = None
+        self._since = QElapsedTimer()
+        self._since.start()
+        self._tick = QTimer(self)  # where nobody knows how long it takes, time itself is told
+        self._tick.setInterval(1000)
+        self._tick.timeout.connect(self._show_told)
         self.setProperty("role", "card")
         self._thumb = Thumb(_THUMB_PX, self)
         self._title = QLabel(self)
@@ -108,14 +120,37 @@ class JobCard(QFrame):
         if self._state not in (JobState.RUNNING, JobState.PAUSED):
             return
         self._bar.set_fraction(fraction)
+        self._told = (fraction, text, remaining_s)
+        self._tick.start()
+        self._show_told()
+
+    def _show_told(self) -> None:
+        fraction, text, remaining_s = self._told
         figures = [] if fraction is None else [f"{round(100 * fraction)} %"]
+        elapsed_s = self._since.elapsed() / 1000
+        if remaining_s is None:
+            remaining_s = self._guess_s(elapsed_s, fraction)
         if self._state is JobState.PAUSED:
             figures.append("paused")
         elif remaining_s is not None:
             figures.append(f"{words_for_time(remaining_s)} left")
+        elif elapsed_s >= LONG_S:
+            figures.append(f"{words_for_time(elapsed_s)} so far")
         told = ", ".join(figures)
         self._text.setText("\n".join(part for part in (text, told) if part))
         self.setAccessibleDescription(f"{text} {told}".strip())
+
+    def _guess_s(self, elapsed_s: float, fraction: float | None) -> float | None:
+        """Time left, from how far it has come since it was first told; None while that says little."""
+        if fraction is None or self._state is not JobState.RUNNING:
+            self._first = None
+            return None
+        if self._first is None or fraction < self._first[1]:
+            self._first = (elapsed_s, fraction)
+        begun_s, begun = self._first
+        if elapsed_s - begun_s < LONG_S or fraction - begun < LEAST_WAY:
+            return None
+        return (elapsed_s - begun_s) * (1.0 - fraction) / (fraction - begun)
 
     def set_paused(self, paused: bool) -> None:
         if self._state in (JobState.RUNNING, JobState.PAUSED):
@@ -130,6 +165,7 @@ class JobCard(QFrame):
             usable: There is a result that can be put to use, also after a cancel.
         """
         self._state = state
+        self._tick.stop()
         self._pause.hide()
         self._close.setToolTip("Dismiss")
         self._bar.setVisible(state is JobState.DONE and not usable)

@@ -78,3 +78,31 @@ def test_that_nothing_is_cut_off_in_the_shelf(card: JobCard) -> None:
 )
 def test_that_time_is_told_in_plain_words(seconds: float, words: str) -> None:
     assert words_for_time(seconds) == words
+
+
+def test_that_work_of_unknown_length_says_how_long_it_has_been(
+    show: Show, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gui.widgets.job_card.LONG_S", 0.01)
+    card = show(JobCard("1", "Loading big.pkl"), 200, 100)
+    card.set_progress(None, "Reading big.pkl")
+    qtbot.waitUntil(lambda: "so far" in card.text, timeout=5000)
+    card.set_progress(0.5, "Converting", 4.0)
+    assert card.text == "Converting\n50 %, 4 s left"
+    card.finish(JobState.DONE)
+    qtbot.wait(30)
+    assert card.text == ""
+
+
+def test_that_a_card_guesses_the_time_left_where_nobody_tells_it(
+    show: Show, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gui.widgets.job_card.LONG_S", 0.05)
+    card = show(JobCard("1", "Measuring"), 200, 100)
+    card.set_progress(0.1, "")
+    qtbot.wait(100)
+    card.set_progress(0.2, "")
+    assert card.text == "20 %, 1 s left"
+    card.set_paused(True)
+    card.set_progress(0.2, "")
+    assert card.text == "20 %, paused"
