@@ -77,7 +77,7 @@ EVEN = Preset("even", "Even", "Every layer takes the same share of B: alpha alon
 REVERSE = Preset("reverse", "Reverse", "Exchange which model gives the structure and which the rendering", _reverse)
 
 PRESETS = (TOONIFY, DRESS_UP, DRESS_DOWN, HARD, HARD_LATER, SIGMOID, SMOOTH, EVEN, REVERSE)
-CUSTOM_NAME = "Custom"
+CUSTOM_NAME = "Custom curve"
 
 
 def preset_of(blend: Blend) -> Preset | None:

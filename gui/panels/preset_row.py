@@ -10,10 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 from engine.state import Blend
 from gui.own_presets import KEY_PREFIX, MAX_NAME_CHARS, OwnPresets
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import muted_label
 from gui.presets import CUSTOM_NAME, PRESETS, Preset, preset_of
 from gui.widgets.icon_button import IconButton
 from gui.widgets.name_field import NameField
+
+_VISIBLE_ITEMS = 24
+_VIEW_ROOM_PX = 32
+"""Beside the longest name in the list."""
 
 
 class PresetRow(QWidget):
@@ -28,7 +31,8 @@ class PresetRow(QWidget):
         self.box = CalmComboBox()
         self.box.setAccessibleName("Preset")
         self.box.setPlaceholderText(CUSTOM_NAME)
-        self.box.setToolTip("A starting point for how the layers are shared")
+        self.box.setMaxVisibleItems(_VISIBLE_ITEMS)
+        self.box.setToolTip("Preset: a starting point for how the layers are shared")
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.more = IconButton("more", "Keep the present curve as a preset, or delete one of your own")
         self.more.setPopupMode(self.more.ToolButtonPopupMode.InstantPopup)
@@ -37,8 +41,7 @@ class PresetRow(QWidget):
         self.more.setMenu(self._menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(muted_label("Preset"))
+        layout.setSpacing(6)
         layout.addWidget(self.box, 1)
         layout.addWidget(self.more)
         self.box.activated.connect(self._pick)
@@ -65,6 +68,9 @@ class PresetRow(QWidget):
                 self.box.insertSeparator(self.box.count())
             self.box.addItem(preset.name, preset.key)
             self.box.setItemData(self.box.count() - 1, preset.tooltip, Qt.ItemDataRole.ToolTipRole)
+        metrics = self.box.fontMetrics()
+        widest = max(metrics.horizontalAdvance(self.box.itemText(place)) for place in range(self.box.count()))
+        self.box.view().setMinimumWidth(widest + _VIEW_ROOM_PX)
         self._mark()
 
     @Slot(int)

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from gui.theme import body_font, current_theme, mix
 
 HEIGHT_PX = 30
-_PADDING_PX = 15.0
+_PADDING_PX, _LEAST_PADDING_PX = 15.0, 6.0
+"""At each side of a label; less where the window is narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Segmented(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
         self.setFixedHeight(HEIGHT_PX)
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("View")
         self._tell_accessibility()
 
@@ -91,19 +92,23 @@ class Segmented(QWidget):
         self.update()
 
     def segment_rect(self, index: int) -> QRectF:
-        edges = self._edges()
+        edges = self._edges(self._padding())
         return QRectF(edges[index], 0, edges[index + 1] - edges[index], self.height())
 
     def sizeHint(self) -> QSize:
-        return QSize(round(self._edges()[-1]), HEIGHT_PX)
+        return QSize(round(self._edges(_PADDING_PX)[-1]), HEIGHT_PX)
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        return QSize(round(self._edges(_LEAST_PADDING_PX)[-1]), HEIGHT_PX)
 
-    def _edges(self) -> list[float]:
+    def _padding(self) -> float:
+        spare = self.width() - self._edges(0.0)[-1]
+        return max(_LEAST_PADDING_PX, min(_PADDING_PX, spare / (2 * len(self._segments))))
+
+    def _edges(self, padding: float) -> list[float]:
         metrics, edges = QFontMetricsF(body_font()), [0.0]
         for segment in self._segments:
-            edges.append(edges[-1] + round(metrics.horizontalAdvance(segment.label) + 2 * _PADDING_PX))
+            edges.append(edges[-1] + round(metrics.horizontalAdvance(segment.label) + 2 * padding))
         return edges
 
     def _index_at(self, position: QPointF) -> int | None:
@@ -148,7 +153,7 @@ class Segmented(QWidget):
             words = "" if index is None else self._segments[index].tooltip
             QToolTip.showText(event.globalPos(), words, self)  # type: ignore[attr-defined]
             return True
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.EnabledChange):
             self.updateGeometry()
             self.update()
         return super().event(event)
@@ -168,7 +173,7 @@ class Segmented(QWidget):
             painter.setFont(body_font())
             for index, segment in enumerate(self._segments):
                 rect = self.segment_rect(index)
-                is_on = segment.key == self._current
+                is_on = segment.key == self._current and self.isEnabled()
                 strength = 0.14 if is_on else 0.06 if index == self._hovered else 0.0
                 painter.save()
                 painter.setClipPath(outline)
@@ -176,7 +181,8 @@ class Segmented(QWidget):
                 painter.restore()
                 if index:
                     painter.fillRect(QRectF(rect.left(), 1, 1, rect.height() - 2), QColor(theme.line))
-                painter.setPen(QColor(tints.get(segment.tint, theme.text)))
+                color = tints.get(segment.tint, theme.text) if self.isEnabled() else theme.disabled
+                painter.setPen(QColor(color))
                 painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, segment.label)
             painter.setPen(QPen(QColor(theme.focus if self.hasFocus() else theme.line), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -39,9 +39,25 @@ def test_that_arrow_keys_walk_and_stop_at_the_ends(segmented: Segmented) -> None
     assert not key(segmented, Qt.Key.Key_1, text="1").isAccepted()
 
 
+def test_that_every_label_stays_whole_where_there_is_little_room(segmented: Segmented) -> None:
+    usual, least = segmented.sizeHint().width(), segmented.minimumSizeHint().width()
+    for width in (usual + 50, usual, least):
+        segmented.resize(width, 30)
+        last = segmented.segment_rect(len(VIEW_SEGMENTS) - 1)
+        assert last.right() <= width + 1
+    assert least < usual - 40
+
+
 def test_that_an_unknown_key_is_refused(segmented: Segmented) -> None:
     with pytest.raises(KeyError):
         segmented.set_current("c")
+
+
+def test_that_disabled_choices_are_pale(segmented: Segmented) -> None:
+    segmented.setEnabled(False)
+    colors = colors_in(image_of(segmented), segmented.segment_rect(0))
+    assert DARK.disabled in colors
+    assert DARK.a_text not in colors
 
 
 def test_that_a_is_teal_and_b_is_coral(segmented: Segmented) -> None:
