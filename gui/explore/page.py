@@ -6,7 +6,17 @@ from collections.abc import Collection, Iterator, Mapping
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.variations import Vary
 from gui.explore.sheet import GAP_PX, VariationSheet
@@ -18,6 +28,7 @@ from gui.widgets.thumb import Thumb
 
 EDGES = (3, 4, 5, 6)
 SIDE_PX = 196
+_CHIPS_ACROSS = ((660, 8), (410, 4), (0, 3))
 WIDEST_SIDE_PX = 420
 DEFAULT_DISTANCE = 0.35
 
@@ -103,28 +114,30 @@ class ExplorePage(QWidget):
         return chip
 
     def _lay_out(self) -> None:
-        chips = QHBoxLayout()
-        chips.setSpacing(6)
-        for chip in self.chips.values():
-            chips.addWidget(chip)
-        chips.addStretch(1)
-        chips.addWidget(self.done)
-        turns = QHBoxLayout()
-        turns.setSpacing(10)
-        turns.addWidget(self.distance, 1)
-        turns.addWidget(self.size_choice)
-        turns.addWidget(self.recent)
-        turns.addWidget(self.again)
-        turns.addStretch(1)
+        self._chip_grid = QGridLayout()
+        self._chip_grid.setSpacing(6)
+        self._chip_grid.setColumnStretch(len(self.chips), 1)
+        top = QHBoxLayout()
+        top.addLayout(self._chip_grid, 1)
+        top.addWidget(self.done, 0, Qt.AlignmentFlag.AlignTop)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(10)
+        for widget in (self.size_choice, self.recent, self.again):
+            buttons.addWidget(widget)
+        buttons.addStretch(1)
+        self._turns = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._turns.setSpacing(10)
+        self._turns.addWidget(self.distance, 1)
+        self._turns.addLayout(buttons, 1)
         side = QVBoxLayout(self._side)
         side.setContentsMargins(0, 4, 0, 4)
         side.setSpacing(8)
         side.addWidget(self.large)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(self.take, 1)
-        buttons.addWidget(self.keep, 1)
-        side.addLayout(buttons)
+        choices = QHBoxLayout()
+        choices.setSpacing(8)
+        choices.addWidget(self.take, 1)
+        choices.addWidget(self.keep, 1)
+        side.addLayout(choices)
         side.addWidget(self.words, 1)
         side.addWidget(self.help)
         body = QHBoxLayout()
@@ -134,9 +147,23 @@ class ExplorePage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 10, 14, 10)
         layout.setSpacing(8)
-        layout.addLayout(chips)
-        layout.addLayout(turns)
+        layout.addLayout(top)
+        layout.addLayout(self._turns)
         layout.addLayout(body, 1)
+        self._across = 0
+        self._arrange(len(self.chips))
+
+    def _arrange(self, across: int) -> None:
+        """Chips on as many lines as it takes, and the other controls below each other where room is scarce."""
+        if across == self._across:
+            return
+        self._across = across
+        for place, chip in enumerate(self.chips.values()):
+            self._chip_grid.addWidget(chip, place // across, place % across)
+        is_wide = across == len(self.chips)
+        self._turns.setDirection(
+            QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
+        )
 
     def _connect(self) -> None:
         for chip in self.chips.values():
@@ -203,12 +230,15 @@ class ExplorePage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The sheet is square; the picture one looks at gets what is beside it."""
         inside = self.contentsRect().adjusted(14, 10, -14, -10)
-        high = max(200, inside.height() - self.chips[Vary.PAD].sizeHint().height() - self.distance.height() - 16)
+        self._arrange(next(count for least, count in _CHIPS_ACROSS if inside.width() >= least))
+        lines = 1 if self._across == len(self.chips) else 2
+        high = max(200, inside.height() - lines * (self.done.sizeHint().height() + self.distance.height() + 16))
         beside = inside.width() - high - 16
         side = min(max(beside, SIDE_PX), WIDEST_SIDE_PX)
         self._side.setVisible(inside.width() - SIDE_PX - GAP_PX > 240)
         self._side.setFixedWidth(side)
-        self.large.setFixedSize(min(side, max(120, high - 150)), min(side, max(120, high - 150)))
+        large = min(side, max(120, high - 150))
+        self.large.setFixedSize(large, large)
 
     def sizeHint(self) -> QSize:
         return QSize(720, 560)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from desk import Desk, MakeDesk
-from hand import SHIFT, click
+from hand import SHIFT, Show, click
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
@@ -259,3 +259,15 @@ def test_that_what_was_chosen_is_remembered(desk: Desk, explore: ExploreFlow, ma
     again = make_desk().studio.explore.page
     assert again.wishes == (Vary.NOISE, Vary.PSI)
     assert (again.distance.value, again.edge) == (0.8, 4)
+
+
+@pytest.mark.parametrize("width", [380, 640, 780, 1500])
+def test_that_nothing_is_cut_off_or_overlaps_at_any_width(show: Show, width: int) -> None:
+    alone = show(ExplorePage(), width, 560)
+    turns = [alone.distance, alone.size_choice, alone.recent, alone.again]
+    shown = [*alone.chips.values(), alone.done, *turns, alone.sheet]
+    rects = [widget.rect().translated(widget.mapTo(alone, widget.rect().topLeft())) for widget in shown]
+    for place, (widget, rect) in enumerate(zip(shown, rects, strict=True)):
+        assert alone.rect().contains(rect)
+        assert rect.width() >= widget.minimumSizeHint().width()
+        assert not any(rect.intersects(other) for other in rects[place + 1 :])
