@@ -147,7 +147,9 @@ class MatrixCells(HandWidget):
         """What a press there turns."""
         if place.group is not None:
             return self._columns.groups[place.group][1]
-        return () if place.column is None else (place.column,)
+        if place.column is None or place.row is not None:
+            return () if place.column is None else (place.column,)
+        return next(span for span in self._columns.header_spans if place.column in span)
 
     @property
     def places(self) -> MatrixLayout:
@@ -227,7 +229,7 @@ class MatrixCells(HandWidget):
             layers = self._columns.groups[place.group][0]
             return f"The {layers} layers of {name}. Click: all or none; drag: more or less; double-click: none"
         if place.row is None:
-            return "" if place.column is None else f"{self._columns.words(place.column)} of {name}. Click, or drag"
+            return "" if place.column is None else f"{self._columns.size(place.column)} of {name}. Click, or drag"
         source = self._rows[place.row]
         if place.is_remove:
             return f"Remove {name}"
@@ -244,8 +246,9 @@ class MatrixCells(HandWidget):
         if len(self._aimed) == 1:
             words = self._words_for(Place(self._row, self._aimed[0]))
         else:
-            layers = next(name for name, columns in self._columns.groups if self._aimed[0] in columns)
-            words = f"{self._rows[self._row].name}, {layers} layers: {self.value_text()}"
+            named = {columns: f"{name} layers" for name, columns in self._columns.groups}
+            layers = named.get(self._aimed, self._columns.size(self._aimed[0]))
+            words = f"{self._rows[self._row].name}, {layers}: {self.value_text()}"
         self.setAccessibleDescription(words + waits)
 
     # --- showing ---------------------------------------------------------------------------------------------------
@@ -260,18 +263,30 @@ class MatrixCells(HandWidget):
             for group, (name, _) in enumerate(self._columns.groups):
                 rect, is_lit = self.places.group(group), lit.group == group
                 matrix_paint.paint_group(painter, theme, rect, name, is_lit=is_lit, is_enabled=is_enabled)
-            texts = [self._columns.header(column) for column in range(self.column_count)]
-            painter.setFont(matrix_paint.header_font(texts, self.places.pitch))
-            for column, text in enumerate(texts):
-                is_lit = lit.row is None and lit.column == column
-                rect = self.places.header(column)
-                matrix_paint.paint_header(painter, theme, rect, text, is_lit=is_lit, is_enabled=is_enabled)
+            self._paint_headers(painter, theme)
             for row in range(len(self._rows)):
                 self._paint_row(painter, theme, row)
             if self.hasFocus():
                 matrix_paint.paint_ring(painter, theme, self.places.span(self._row, self._aimed))
             if self._moving is not None and self._has_moved:
                 matrix_paint.paint_gap(painter, theme, self.width(), self.places.gap(self._gap))
+
+    def _paint_headers(self, painter: QPainter, theme: Theme) -> None:
+        """A resolution over all its columns; where there is no room for all of them, not every one."""
+        lit, spans = self._hovered, self._columns.header_spans
+        texts = {span: self._columns.header(span[0]) for span in spans}
+        rects = {span: self.places.header(span[0]).united(self.places.header(span[-1])) for span in spans}
+        narrowest = min(rect.width() for rect in rects.values())
+        painter.setFont(matrix_paint.header_font(list(texts.values()), narrowest))
+        free_from = 0.0
+        for span, rect in rects.items():
+            half = matrix_paint.text_width(painter, texts[span]) / 2
+            if rect.center().x() - half >= free_from:
+                free_from = rect.center().x() + half + 3
+                is_lit = lit.row is None and lit.column in span
+                matrix_paint.paint_header(
+                    painter, theme, rect, texts[span], is_lit=is_lit, is_enabled=self.isEnabled()
+                )
 
     def _paint_row(self, painter: QPainter, theme: Theme, row: int) -> None:
         source, lit, is_enabled = self._rows[row], self._hovered, self.isEnabled()

@@ -62,17 +62,23 @@ class MatrixColumns:
         return self.ws_resolutions[self.rows[column][0]]
 
     def header(self, column: int) -> str:
-        """What stands over a column. A resolution is written once over all its columns."""
+        """What stands over a column."""
         lowest, highest = self.resolution(column), self.ws_resolutions[self.rows[column][-1]]
-        if lowest != highest:
-            return f"{_short(lowest)}-{_short(highest)}"
-        is_first = column == 0 or self.resolution(column - 1) != lowest
-        return _short(lowest) if is_first else ""
+        return _short(lowest) if lowest == highest else f"{_short(lowest)}-{_short(highest)}"
+
+    @cached_property
+    def header_spans(self) -> tuple[tuple[int, ...], ...]:
+        """Neighbouring columns with the same header, which is written once over all of them."""
+        return tuple(tuple(members) for _, members in groupby(range(self.count), key=self.header))
+
+    def size(self, column: int) -> str:
+        """The resolutions of a column, in a sentence."""
+        lowest, highest = self.resolution(column), self.ws_resolutions[self.rows[column][-1]]
+        return f"{lowest} px" if lowest == highest else f"{lowest} to {highest} px"
 
     def words(self, column: int) -> str:
         """What a column is called in a sentence."""
-        lowest, highest = self.resolution(column), self.ws_resolutions[self.rows[column][-1]]
-        size = f"{lowest} px" if lowest == highest else f"{lowest} to {highest} px"
+        size = self.size(column)
         return f"{size}, row {self.rows[column][0]} of ws" if self.detail is Detail.LAYERS else size
 
     def strength(self, strengths: tuple[float, ...], columns: tuple[int, ...]) -> float:

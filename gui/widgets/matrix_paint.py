@@ -15,6 +15,7 @@ NAME_PX = (72.0, 108.0)
 
 ICON_PX = 20.0
 _GROUP_FONT_PX = 10
+_OVERHANG_PX = 4.0
 
 
 def paint_group(painter: QPainter, theme: Theme, rect: QRectF, name: str, *, is_lit: bool, is_enabled: bool) -> None:
@@ -22,22 +23,27 @@ def paint_group(painter: QPainter, theme: Theme, rect: QRectF, name: str, *, is_
     painter.setFont(body_font(_GROUP_FONT_PX))
     color = theme.text if is_lit else theme.muted
     painter.setPen(QColor(color if is_enabled else theme.disabled))
-    elided = QFontMetricsF(painter.font()).elidedText(name, Qt.TextElideMode.ElideRight, rect.width())
-    painter.drawText(rect.adjusted(0, 0, 0, -3), Qt.AlignmentFlag.AlignCenter, elided)
+    words = rect.adjusted(-_OVERHANG_PX, 0, _OVERHANG_PX, -3)
+    elided = QFontMetricsF(painter.font()).elidedText(name, Qt.TextElideMode.ElideRight, words.width())
+    painter.drawText(words, Qt.AlignmentFlag.AlignCenter, elided)
     painter.fillRect(QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1), QColor(color if is_lit else theme.line))
 
 
 def paint_header(painter: QPainter, theme: Theme, rect: QRectF, text: str, *, is_lit: bool, is_enabled: bool) -> None:
     """In the painter's font, see `header_font`."""
     painter.setPen(QColor((theme.focus if is_lit else theme.text) if is_enabled else theme.disabled))
-    painter.drawText(rect.adjusted(-4, 0, 4, 0), Qt.AlignmentFlag.AlignCenter, text)
+    painter.drawText(rect.adjusted(-6, 0, 6, 0), Qt.AlignmentFlag.AlignCenter, text)
 
 
-def header_font(texts: Sequence[str], pitch_px: float) -> QFont:
-    """The caption size where all the headers fit side by side, else a smaller one."""
+def header_font(texts: Sequence[str], width_px: float) -> QFont:
+    """The caption size where every header fits over its columns, else a smaller one."""
     font = figures_font(CAPTION_PX)
     widest = max((QFontMetricsF(font).horizontalAdvance(text) for text in texts), default=0.0)
-    return font if widest + 3 <= pitch_px else figures_font(CAPTION_PX - 2)
+    return font if widest <= width_px else figures_font(CAPTION_PX - 2)
+
+
+def text_width(painter: QPainter, text: str) -> float:
+    return QFontMetricsF(painter.font()).horizontalAdvance(text)
 
 
 def name_width(names: Sequence[tuple[str, bool]]) -> float:

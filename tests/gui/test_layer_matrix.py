@@ -229,6 +229,9 @@ def test_that_columns_can_follow_the_rows_of_ws_exactly(matrix: LayerMatrix) -> 
     matrix.set_detail(Detail.LAYERS)
     assert matrix.column_count == 6
     assert [matrix.columns.resolution(column) for column in range(6)] == [4, 8, 8, 16, 16, 16]
+    click(matrix, matrix.places.header(2).center())  # a header is that of all its layers
+    assert matrix.rows[0].strengths[:6] == (0, 1, 1, 1, 1, 1)
+    assert matrix.accessibleDescription() == "seed 88, 8 px: 1.00"
 
 
 def test_that_setting_rows_is_silent_and_short_strengths_are_none(matrix: LayerMatrix) -> None:
