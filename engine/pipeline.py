@@ -150,7 +150,7 @@ class Pipeline:
         return said
 
     def _futile(self, edit: ResolvedEdit) -> list[str]:
-        """What to say of a blend of latents that are the same to begin with; of a portrait's, that is said already."""
+        """What to say of a blend of latents that are the same to begin with; of a portrait's, it is said already."""
         is_of_seeds = edit.space is BlendSpace.LATENTS and isinstance(edit.latent, SeedLatent)
         if not is_of_seeds or edit.model_b is None:
             return []
