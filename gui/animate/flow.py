@@ -344,16 +344,20 @@ class AnimateFlow(QObject):
 
     @Slot()
     def _fill_quick_menu(self) -> None:
-        menu, timeline, state = self.panel.quick_menu, self.document.timeline, self._session.state
+        menu, document, state = self.panel.quick_menu, self.document, self._session.state
         menu.clear()
         seeds = quick_starts.seeds_after(state, WALK_SEEDS)
-        walk = partial(quick_starts.walk, timeline, seeds)
-        menu.addAction(f"Walk through {WALK_SEEDS} seeds", lambda: self._begin(walk()))
-        menu.addAction(
-            "Alpha there and back",
-            lambda: self._begin(quick_starts.there_and_back(timeline, "blend.alpha", 0.0, 1.0)),
-        ).setEnabled(state.model_b is not None)
-        menu.addAction("Orbit the seed", lambda: self._begin(quick_starts.orbit(timeline)))
+
+        def alpha() -> None:
+            self._begin(quick_starts.there_and_back(document.timeline, "blend.alpha", 0.0, 1.0))
+
+        walk = menu.addAction(
+            f"Walk through {WALK_SEEDS} seeds", lambda: self._begin(quick_starts.walk(document.timeline, seeds))
+        )
+        walk.setToolTip("From this seed through the next ones, in a curve without stops")
+        menu.addAction("Alpha there and back", alpha).setEnabled(state.model_b is not None)
+        orbit = menu.addAction("Orbit the seed", lambda: self._begin(quick_starts.orbit(document.timeline)))
+        orbit.setToolTip("Once round on the seed pad: the same face, breathing")
         for index, use in enumerate(state.directions[:MOST_SWEEPS]):
             name = printable(use.name, 40) or f"direction {index + 1}"
             menu.addAction(f"Sweep {name}", partial(self._sweep, index))

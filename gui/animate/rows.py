@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 from engine.animation.film import value_at
@@ -28,6 +30,7 @@ class Row:
 
     Attributes:
         low, high: The values at its foot and its head, where it shows a curve.
+        is_stepped: It goes through powers of two, evenly spaced.
     """
 
     track: Track
@@ -35,6 +38,7 @@ class Row:
     height: float
     low: float = 0.0
     high: float = 1.0
+    is_stepped: bool = False
 
     @property
     def path(self) -> str:
@@ -81,11 +85,14 @@ class Layout:
         return self.value_y(row, float(cast(float, key.value))) if row.is_open else row.middle
 
     def value_y(self, row: Row, value: float) -> float:
-        share = (value - row.low) / ((row.high - row.low) or 1.0)
+        low, high, here = (_scaled(row, number) for number in (row.low, row.high, value))
+        share = (here - low) / ((high - low) or 1.0)
         return row.top + row.height - _PAD_PX - share * (row.height - 2 * _PAD_PX)
 
     def value(self, row: Row, y: float) -> float:
         share = (row.top + row.height - _PAD_PX - y) / (row.height - 2 * _PAD_PX)
+        if row.is_stepped:
+            return float(2 ** round(math.log2(row.low) + share * math.log2(row.high / row.low)))
         return row.low + share * (row.high - row.low)
 
     def row_at(self, y: float) -> Row | None:
@@ -114,11 +121,12 @@ class Layout:
         duration_s = self.timeline.duration_s
         times = [duration_s * step / CURVE_STEPS for step in range(CURVE_STEPS)] + [duration_s * (1 - 1e-9)]
         values = [value_at(self.timeline, row.path, time_s) for time_s in times]
-        return [
+        points = [
             (self.x(time_s), self.value_y(row, float(cast(float, value))))
             for time_s, value in zip(times, values, strict=True)
             if value is not None
         ]
+        return _stairs(points) if row.is_stepped else points
 
 
 def layout(timeline: Timeline, opened: frozenset[str], width: float) -> Layout:
@@ -128,9 +136,20 @@ def layout(timeline: Timeline, opened: frozenset[str], width: float) -> Layout:
     for track in timeline.tracks:
         is_open = track.parameter in opened and is_curved(track.parameter)
         height = float(CURVE_PX if is_open else ROW_PX)
-        rows.append(Row(track, top, height, *_range(track)))
+        found = parameter(track.parameter)
+        is_stepped = found is not None and found.kind is Kind.RESOLUTION
+        rows.append(Row(track, top, height, *_range(track), is_stepped))
         top += height
     return Layout(timeline, tuple(rows), width)
+
+
+def _scaled(row: Row, value: float) -> float:
+    return math.log2(value) if row.is_stepped else value
+
+
+def _stairs(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    corners = [((later[0], before[1]), later) for before, later in pairwise(points)]
+    return points[:1] + [point for pair in corners for point in pair]
 
 
 def is_curved(path: str) -> bool:
@@ -145,7 +164,10 @@ def _range(track: Track) -> tuple[float, float]:
         return 0.0, 1.0
     values = [float(cast(float, key.value)) for key in track.keys if key.value is not None]
     low, high = min([found.low, *values]), max([found.high, *values])
-    if found.kind is Kind.RESOLUTION or found.high > 50:
+    if found.kind is Kind.RESOLUTION:
+        low, high = min(values), max(values)
+        return (low, high) if high > low else (low / 2, high * 2)
+    if found.high > 50:
         low, high = min(values, default=low), max(values, default=high)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 

@@ -277,7 +277,7 @@ class TrackView(QWidget):
         if found.kind is Kind.WHOLE:
             taken = round(value)
         elif found.kind is Kind.RESOLUTION:
-            taken = press.key.value if isinstance(press.key.value, int) else round(value)
+            taken = int(value)
         shift = min((time_s for path, time_s in chosen), default=0.0) - min(time_s for _, time_s in press.chosen)
         return with_key(timeline, press.row.path, replace(press.key, time_s=press.key.time_s + shift, value=taken))
 

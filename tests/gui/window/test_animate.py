@@ -194,6 +194,16 @@ def test_that_a_key_in_an_open_curve_is_lifted(flow: AnimateFlow) -> None:
     assert keys_of(flow)[1][1] == pytest.approx(0.4, abs=0.02)
 
 
+def test_that_resolutions_are_lifted_from_power_to_power(flow: AnimateFlow) -> None:
+    give(flow, Track("blend.swap_resolution", (Key(0.0, 8), Key(2.0, 64))))
+    flow.panel.tracks.toggle_curve("blend.swap_resolution")
+    now = flow.panel.tracks.layout_now
+    row = now.rows[0]
+    start = (now.x(2.0), now.value_y(row, 64))
+    drag(flow, start, (start[0], now.value_y(row, 17)))
+    assert keys_of(flow, "blend.swap_resolution") == [(0.0, 8), (2.0, 16)]
+
+
 def test_that_a_double_click_adds_a_key_on_the_curve(flow: AnimateFlow) -> None:
     give(flow, ALPHA)
     x, y = place_of(flow, 1.0)
