@@ -96,6 +96,14 @@ LATER_MS = 300
 SOON_NEEDED = ("gui.compare.flow", "gui.training.flow")
 """Imported then, on a thread."""
 
+LATER_NEEDED = (
+    "gui.help_flow", "gui.mix_flow", "gui.explore.flow", "gui.directions.flow", "gui.history_tree.window",
+    "gui.animate.flow", "gui.blend_doctor_flow", "gui.export_dialog", "gui.export.flow", "gui.export.batch_flow",
+    "gui.measuring.flow", "gui.get_models.flow", "gui.library_window.window", "gui.shortcut_dialog",
+    "gui.help_dialogs", "gui.clipboard_flow",
+)
+"""Imported after that: a window's first opening is not kept waiting for its modules."""
+
 SWITCH_S = 0.001
 """How long a thread that runs Python may keep others waiting. 5 ms, the usual, are felt while torch is imported."""
 
@@ -508,7 +516,7 @@ class Studio(QObject):
     def _import_later(self) -> None:
         if not self._is_closed:
             self._imports.done.connect(self._find_trainings)
-            self._imports.start(SOON_NEEDED)
+            self._imports.start(SOON_NEEDED, LATER_NEEDED)
 
     @Slot()
     def _find_trainings(self) -> None:

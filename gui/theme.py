@@ -49,8 +49,11 @@ def theme_for(choice: ThemeChoice, scheme: Qt.ColorScheme | None = None) -> Them
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Give the whole application this theme. Can be called again at any time."""
-    is_first = app.property(_PROPERTY) is None
+    """Give the whole application this theme, unless it has it. Can be called again at any time."""
+    before = app.property(_PROPERTY)
+    if before == theme.name:
+        return
+    is_first = before is None
     app.setProperty(_PROPERTY, theme.name)
     if is_first:  # each of these has every widget look at itself anew
         app.setStyle("Fusion")

@@ -26,6 +26,9 @@ Condition: TypeAlias = Callable[[], object]
 Script: TypeAlias = Iterator[tuple[str, Condition]]
 
 STEP_MS = 4
+_LEFT_OUT = frozenset({"quit", "faster_previews"})
+"""The one ends the tour, the other looks for a compiler."""
+
 _LEFT, _NONE, _NO_KEYS = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
 
 
@@ -120,6 +123,27 @@ def tour(studio: Studio, folder: Path) -> Script:
     yield "opening the session", settled
 
 
+def every_action(studio: Studio) -> Script:
+    """Each action once; what it opens is closed again, what it switches on is switched off."""
+    settled, own = _settled(studio), studio.window
+    for name, action in own.actions_.named().items():
+        if name in _LEFT_OUT or not action.isEnabled():
+            continue
+        before = _windows()
+        action.trigger()
+        yield f"action {name}", lambda: True
+        yield f"after action {name}", settled
+        for widget in _windows():
+            if widget not in before:
+                widget.close()
+                yield f"closing what {name} opened", lambda: True
+        if action.isCheckable() and action.actionGroup() is None and action.isChecked():
+            action.trigger()
+            yield f"taking {name} back", settled
+        yield from press(own.focusWidget() or studio.canvas, Qt.Key.Key_Escape)
+    yield "the last action", settled
+
+
 def edits(studio: Studio, count: int) -> Script:
     """Many changes of every kind, each its own undo entry."""
     settled = _settled(studio)
@@ -179,6 +203,10 @@ def _dialogs() -> list[QWidget]:
     windows = QApplication.topLevelWidgets()
     shown = [widget for widget in windows if isinstance(widget, QDialog) and widget.isVisible()]
     return [*dict.fromkeys(widget for widget in (popup, modal, *shown) if widget is not None)]
+
+
+def _windows() -> list[QWidget]:
+    return [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
 
 
 def _mouse(widget: QWidget, kind: QEvent.Type, place: QPointF, button: Qt.MouseButton) -> None:
