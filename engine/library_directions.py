@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,25 +18,28 @@ class DirectionTable:
     def __init__(self, file: LibraryFile) -> None:
         self._file = file
 
-    def put(self, direction: DirectionRecord) -> DirectionRecord:
-        """Keep a direction, or bring the one with the same array up to date and out of the trash.
+    def put(self, *directions: DirectionRecord) -> tuple[DirectionRecord, ...]:
+        """Keep directions, or bring those with the same arrays up to date and out of the trash: all or none.
 
         Returns:
-            As kept: its name is made unlike that of every other one.
+            As kept: each name is made unlike every other one.
         """
         with self._file.writing("keep the direction") as connection:
-            kept = replace(direction, name=self._free_name(direction.name, direction.key))
-            first, stop = kept.layer_range or (None, None)
-            model = kept.model
-            connection.execute(
-                f"INSERT OR REPLACE INTO directions ({_COLUMNS}, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT added FROM directions WHERE key = ?),"
-                " (SELECT coalesce(max(added), 0) + 1 FROM directions)))",
-                (
-                    kept.key, kept.name, model and model.sha256, model and model.name, kept.source, kept.index,
-                    first, stop, *kept.strength_range, kept.key,
-                ),
-            )  # fmt: skip
+            return tuple(self._put(connection, direction) for direction in directions)
+
+    def _put(self, connection: sqlite3.Connection, direction: DirectionRecord) -> DirectionRecord:
+        kept = replace(direction, name=self._free_name(direction.name, direction.key))
+        first, stop = kept.layer_range or (None, None)
+        model = kept.model
+        connection.execute(
+            f"INSERT OR REPLACE INTO directions ({_COLUMNS}, added)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((SELECT added FROM directions WHERE key = ?),"
+            " (SELECT coalesce(max(added), 0) + 1 FROM directions)))",
+            (
+                kept.key, kept.name, model and model.sha256, model and model.name, kept.source, kept.index,
+                first, stop, *kept.strength_range, kept.key,
+            ),
+        )  # fmt: skip
         return kept
 
     def kept(self) -> tuple[DirectionRecord, ...]:

@@ -187,7 +187,7 @@ class DirectionFlow(QObject):
             self.window.show_page("found")
             self.window.say(f"{len(result.directions)} directions in {result.elapsed_s:.1f} s")
             return
-        kept = [one for record in result.directions if (one := self._put(record)) is not None]
+        kept = self._put(*result.directions)
         self._read_kept()
         for note in result.notes:
             self._messages.say(note)
@@ -271,16 +271,16 @@ class DirectionFlow(QObject):
     def keep(self, record: DirectionRecord) -> None:
         was_kept = any(kept.key == record.key for kept in self._kept)
         kept = self._put(record)
-        if kept is not None and not was_kept:
-            self._messages.say(f"“{printable(kept.name, 60)}” is in the library.")
+        if kept and not was_kept:
+            self._messages.say(f"“{printable(kept[0].name, 60)}” is in the library.")
         self._read_kept()
 
-    def _put(self, record: DirectionRecord) -> DirectionRecord | None:
+    def _put(self, *records: DirectionRecord) -> tuple[DirectionRecord, ...]:
         try:
-            return self._table.put(record)
+            return self._table.put(*records)
         except EngineError as error:
             self._messages.error(error)
-            return None
+            return ()
 
     @Slot(str, str)
     def _rename_kept(self, key: str, name: str) -> None:

@@ -23,7 +23,7 @@ def table(tmp_path: Path) -> Iterator[DirectionTable]:
 
 
 def test_that_a_direction_comes_back_as_it_was_kept(table: DirectionTable, tmp_path: Path) -> None:
-    assert table.put(AGE) == AGE
+    assert table.put(AGE) == (AGE,)
     table.put(SMILE)
     with closing(LibraryFile(tmp_path / "library.db")) as again:
         assert DirectionTable(again).kept() == (SMILE, AGE)
@@ -31,10 +31,10 @@ def test_that_a_direction_comes_back_as_it_was_kept(table: DirectionTable, tmp_p
 
 def test_that_names_of_directions_stay_apart(table: DirectionTable) -> None:
     table.put(AGE)
-    assert table.put(replace(SMILE, name="age")).name == "age 2"
+    assert table.put(replace(SMILE, name="age"))[0].name == "age 2"
     assert table.rename(SMILE.key, "AGE") == "AGE 2"
-    assert table.put(replace(AGE, name="  ../x/Age \n")).name == "Age"
-    assert table.put(replace(SMILE, name="")).name == "direction"
+    assert table.put(replace(AGE, name="  ../x/Age \n"))[0].name == "Age"
+    assert table.put(replace(SMILE, name=""))[0].name == "direction"
 
 
 def test_that_a_direction_goes_to_the_trash_and_comes_back(table: DirectionTable) -> None:
@@ -60,3 +60,9 @@ def test_that_bringing_one_up_to_date_leaves_it_in_its_place(table: DirectionTab
     table.put(SMILE)
     table.put(replace(AGE, layer_range=(2, 4)))
     assert [record.name for record in table.kept()] == ["Smile", "Age"]
+
+
+def test_that_directions_kept_together_get_names_apart(table: DirectionTable) -> None:
+    both = table.put(AGE, replace(SMILE, name="Age"))
+    assert [record.name for record in both] == ["Age", "Age 2"]
+    assert [record.name for record in table.kept()] == ["Age 2", "Age"]
