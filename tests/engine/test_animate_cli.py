@@ -84,7 +84,7 @@ def test_that_a_session_brings_the_latents_of_its_timeline(tmp_path: Path) -> No
     ((), 1, "Nothing moves"),
     (("--walk", "1", "-o", "film.avi"), 1, "does not write films"),
     (("--walk", "1", "--fps", "99"), 2, "from 1 to 60"),
-    (("--walk", "x"), 2, "list of numbers"),
+    (("--walk", "x"), 2, "numbers and ranges"),
     (("--walk", "1", "-o", "no/where/film.mp4"), 1, "not there"),
 ])  # fmt: skip
 def test_that_what_cannot_be_animated_is_said_in_one_line(
