@@ -94,9 +94,11 @@ class LibraryFlow(QObject):
 
     def close(self) -> None:
         self._missing.close()
+        self._shelf.stop_reading()
         if self._exporting is not None:
             self._exporting.join()
         if self._window is not None:
+            self._window.reader.close()
             self._window.close()
 
     # --- files ----------------------------------------------------------------------------------------------------

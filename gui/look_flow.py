@@ -44,6 +44,9 @@ DEFAULT_ROWS = 14
 MOST = 60
 """Looks on the shelf; the others are found by search, or in the library's own window."""
 
+MOST_FOUND = 200
+"""Looks that the palette finds."""
+
 FILTER = f"Graft looks (*{LOOK_SUFFIX})"
 
 
@@ -116,7 +119,7 @@ class LookFlow(QObject):
             for old in self._found_actions:
                 old.deleteLater()
             looks = self._collection.looks()
-            self._found_actions = tuple(self._action(one) for one in looks if not one.missing)
+            self._found_actions = tuple(self._action(one) for one in looks[:MOST_FOUND] if not one.missing)
             actions.set_found_only(self._found_actions)
             refresh()
 
@@ -164,6 +167,8 @@ class LookFlow(QObject):
         usable = not one.missing
         tip = f"{one.look.name}: {_models(one.look)}" if usable else needs(one)
         shown = picture or self._collection.look_picture(one)
+        if shown is not None:
+            self._pictures[one.key] = shown
         return ShelfItem(one.key, one.look.name, "", shown, "", tip, self._shares(one.look), usable)
 
     def _shares(self, look: Look) -> tuple[float, ...]:

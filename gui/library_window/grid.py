@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPoint, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
@@ -115,11 +126,12 @@ class EntryGrid(QListView):
         chosen = {entry.id for entry in self.chosen}
         place = self.verticalScrollBar().value()
         self.entries_model.set_entries(entries)
-        selection = self.selectionModel()
-        for thing in chosen:
-            row = self.entries_model.row_of(thing)
-            if row is not None:
-                selection.select(self.entries_model.index(row), selection.SelectionFlag.Select)
+        rows = sorted(row for thing in chosen if (row := self.entries_model.row_of(thing)) is not None)
+        if rows:  # in one go: every change of the selection is announced
+            chosen_rows = QItemSelection()
+            for first, last in _runs(rows):
+                chosen_rows.select(self.entries_model.index(first), self.entries_model.index(last))
+            self.selectionModel().select(chosen_rows, QItemSelectionModel.SelectionFlag.Select)
         self.verticalScrollBar().setValue(place)
         self.chosen_changed.emit()
 
@@ -146,6 +158,17 @@ class EntryGrid(QListView):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.chosen:
             self.menu_wanted.emit(event.globalPos())
+
+
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of neighbours among sorted rows."""
+    first = last = rows[0]
+    for row in rows[1:]:
+        if row != last + 1:
+            yield first, last
+            first = row
+        last = row
+    yield first, last
 
 
 class _EntryDelegate(QStyledItemDelegate):

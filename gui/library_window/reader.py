@@ -7,7 +7,7 @@ import queue
 import threading
 from typing import TypeAlias
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from engine.errors import EngineError
@@ -26,7 +26,7 @@ class LibraryReader(QObject):
     """The thread starts with the first wish and ends with `close`."""
 
     entries_read = Signal(object)  # tuple[Entry, ...]
-    picture_read = Signal(object, QImage)  # Thing
+    picture_read = Signal(object, QImage)  # Thing; a null picture where there is none
     failed = Signal(object)  # EngineError
 
     _read = Signal(object)
@@ -39,9 +39,10 @@ class LibraryReader(QObject):
         self._wishes: queue.SimpleQueue[_Wish | str] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._asked: set[Thing] = set()
+        self._is_closed = False
         queued = Qt.ConnectionType.QueuedConnection
         self._read.connect(self.entries_read, queued)
-        self._pictured.connect(self.picture_read, queued)
+        self._pictured.connect(self._deliver, queued)
         self._went_wrong.connect(self.failed, queued)
 
     def read(self) -> None:
@@ -50,18 +51,27 @@ class LibraryReader(QObject):
         self._wish(None)
 
     def want_picture(self, thing: Thing) -> None:
-        """Have a picture read, once."""
+        """Have a picture read, unless that is under way."""
         if thing not in self._asked:
             self._asked.add(thing)
             self._wish(thing)
 
+    @Slot(object, QImage)
+    def _deliver(self, thing: Thing, picture: QImage) -> None:
+        self._asked.discard(thing)
+        self.picture_read.emit(thing, picture)
+
     def close(self) -> None:
+        """For good."""
+        self._is_closed = True
         if self._thread is not None:
             self._wishes.put("end")
             self._thread.join(2.0)
             self._thread = None
 
     def _wish(self, wish: _Wish) -> None:
+        if self._is_closed:
+            return
         self._wishes.put(wish)
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="library-reader", daemon=True)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QPushButton, QTabBar, QVBoxLayout, QWidget
 
 from engine.library_file import MAX_NAME_CHARS
@@ -270,10 +270,6 @@ class LibraryWindow(QWidget):
         super().showEvent(event)
         self.grid.entries_model.forget_pictures()
         self.reader.read()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.reader.close()
-        super().closeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

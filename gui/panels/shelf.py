@@ -14,10 +14,12 @@ from engine.errors import EngineError
 from engine.library_directions import DirectionTable
 from engine.library_records import DirectionRecord, LatentRecord, ModelRecord
 from engine.library_tags import Kind
+from engine.library_trash import Thing
 from engine.lineage import origin_line
 from engine.state import EditState, SeedLatent, Side, StoredLatent, View, with_models
 from gui.collection import Collection
 from gui.further_models import letter_of
+from gui.library_window.reader import LibraryReader
 from gui.panels.job_tray import JobTray
 from gui.panels.labels import caption_label
 from gui.session import Session
@@ -72,6 +74,8 @@ class Shelf(QWidget):
         self._filter = ShelfFilter()
         self._direction_records: dict[str, DirectionRecord] = {}
         self._sections: dict[Kind, Section] = {}
+        self._reader = LibraryReader(collection.library, self)
+        self._reader.picture_read.connect(self._take_picture)
         self.models.set_carried(MODEL_KIND)
         self.portraits.set_carried(PORTRAIT_KIND)
         self._lay_out()
@@ -221,11 +225,24 @@ class Shelf(QWidget):
     def _portrait_item(self, record: LatentRecord, shown: QImage | None) -> ShelfItem:
         key = record.latent.key
         made_for = f", found in {record.model.name}" if record.model else ""
-        picture = self._thumbnails.picture(LATENT_PREFIX + key) or shown or self._collection.latent_picture(key)
-        if picture is None and record.model is not None:
-            state = EditState(model_a=record.model, latent=record.latent, truncation_psi=1.0)
-            self._thumbnails.want(LATENT_PREFIX + key, state, View.A)
+        picture = self._thumbnails.picture(LATENT_PREFIX + key) or shown
+        if picture is None:
+            self._reader.want_picture((Kind.PORTRAIT, key))
         return ShelfItem(key, record.latent.name, "", picture, "", record.latent.name + made_for)
+
+    @Slot(object, QImage)
+    def _take_picture(self, thing: Thing, picture: QImage) -> None:
+        """A portrait's, from the library; the engine draws one that is not there."""
+        record = self._collection.latent(thing[1])
+        if not picture.isNull():
+            self.portraits.set_thumbnail(thing[1], picture)
+        elif record is not None and record.model is not None:
+            state = EditState(model_a=record.model, latent=record.latent, truncation_psi=1.0)
+            self._thumbnails.want(LATENT_PREFIX + thing[1], state, View.A)
+
+    def stop_reading(self) -> None:
+        """Before the library is closed."""
+        self._reader.close()
 
     @Slot()
     def _show_directions(self) -> None:

@@ -64,10 +64,9 @@ def test_that_the_portrait_lands_on_the_shelf_and_can_be_picked_again(desk: Desk
     assert isinstance(job, InvertPortrait)
     desk.engine.finish(job_id, JobOutcome.DONE, desk.engine.inverted(job))
     shelf = desk.studio.window.parts.shelf
-    desk.wait_until(lambda: shelf.portraits.items)
+    desk.wait_until(lambda: shelf.portraits.items and shelf.portraits.items[0].thumbnail is not None)
     (item,) = shelf.portraits.items
     assert item.name == "Aunt Mary"
-    assert item.thumbnail is not None
     assert shelf.portraits.selected_key == item.key
     desk.studio.window.parts.controls.latent.to_seed.click()
     assert desk.state.latent == SeedLatent(FIRST_SEED)
