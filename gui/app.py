@@ -289,8 +289,8 @@ class Studio(QObject):
         for wanted in (section.find_wanted, actions["directions"].triggered):
             wanted.connect(lambda: self.directions.open())
         actions["import_directions"].triggered.connect(lambda: self.directions.ask_files())
-        actions["styles"].triggered.connect(lambda: self.directions.open_styles())
-        section.styles_wanted.connect(lambda: self.directions.open_changed_styles())
+        actions["styles"].triggered.connect(lambda: self.directions.styles.open())
+        section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
         section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
         section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
         section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))

@@ -1,4 +1,4 @@
-"""Directions from the window: found, read from files, kept, put on sliders, written out; and StyleSpace."""
+"""Directions from the window: found, read from files, kept, put on sliders, written out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from engine.direction_events import (
     ExportDirections,
     FindDirections,
     ImportDirections,
-    MeasureStyles,
-    StylesMeasured,
     SubtractLatents,
 )
 from engine.errors import EngineError, printable
 from engine.library_directions import DirectionTable
 from engine.library_file import LibraryFile
 from engine.library_records import DirectionRecord
+from engine.library_tags import Kind
 from engine.messages import JobFinished, JobOutcome, JobProgress
-from engine.state import DirectionUse, EditState, model_refs, with_direction
+from engine.state import DirectionUse, EditState, with_direction
 from gui.collection import Collection
 from gui.directions.pictures import DirectionPictures
 from gui.directions.section import DirectionSection
-from gui.directions.styles_window import StylesWindow
+from gui.directions.styles_flow import StylesFlow
 from gui.directions.window import NOTHING_FOUND, DirectionWindow, Wish
 from gui.engine_bridge import EngineBridge
 from gui.messages import Choice, Messages
@@ -77,16 +76,16 @@ class DirectionFlow(QObject):
         self._messages = messages
         self._settings = settings
         self._window: DirectionWindow | None = None
-        self._styles: StylesWindow | None = None
-        self._measured_for: EditState | None = None
         self._found: DirectionsFound | None = None
         self._kept: tuple[DirectionRecord, ...] = ()
         self._start: EditState | None = None
         self._job_id = ""
+        self.styles = StylesFlow(owner, session, bridge, messages, settings, self)
         self.pictures = DirectionPictures(session, thumbnails, self)
         self.pictures.ready.connect(self._show_picture)
         section.set_reaches({})
         section.renamed.connect(self._rename_kept)
+        collection.directions_changed.connect(self._read_kept)  # also by the library's own window
         bridge.job_progress.connect(self._progress)
         session.state_changed.connect(self._follow)
         self._read_kept()
@@ -118,7 +117,6 @@ class DirectionFlow(QObject):
     @Slot()
     def open(self) -> None:
         self._bring_up(self.window)
-        self._read_kept()  # the library's own window may have changed them
         self.window.results.tell_seen()
 
     @Slot()
@@ -138,9 +136,6 @@ class DirectionFlow(QObject):
         if self._window is not None:
             descriptor = self._collection.descriptor(state.model_a)
             self._window.show_models(descriptor, has_b=state.model_b is not None)
-        measured_for = self._measured_for
-        if measured_for is not None and self.styles.isVisible() and _models(state) != _models(measured_for):
-            self._measure()
 
     @Slot(str, float, QImage)
     def _show_picture(self, key: str, amount: float, picture: QImage) -> None:
@@ -188,7 +183,7 @@ class DirectionFlow(QObject):
             self.window.say(f"{len(result.directions)} directions in {result.elapsed_s:.1f} s")
             return
         kept = self._put(*result.directions)
-        self._read_kept()
+        self._tell_changed()
         for note in result.notes:
             self._messages.say(note)
         if len(kept) == 1:
@@ -250,6 +245,11 @@ class DirectionFlow(QObject):
 
     # --- the library ----------------------------------------------------------------------------------------------
 
+    def _tell_changed(self) -> None:
+        """The shelf shows directions too."""
+        self._collection.refresh((Kind.DIRECTION,))
+
+    @Slot()
     def _read_kept(self) -> None:
         try:
             self._kept = self._table.kept()
@@ -273,7 +273,7 @@ class DirectionFlow(QObject):
         kept = self._put(record)
         if kept and not was_kept:
             self._messages.say(f"“{printable(kept[0].name, 60)}” is in the library.")
-        self._read_kept()
+        self._tell_changed()
 
     def _put(self, *records: DirectionRecord) -> tuple[DirectionRecord, ...]:
         try:
@@ -289,7 +289,7 @@ class DirectionFlow(QObject):
                 self._table.rename(key, name)
             except EngineError as error:
                 self._messages.error(error)
-            self._read_kept()
+            self._tell_changed()
 
     @Slot(str)
     def trash(self, key: str) -> None:
@@ -301,7 +301,7 @@ class DirectionFlow(QObject):
         except EngineError as error:
             self._messages.error(error)
             return
-        self._read_kept()
+        self._tell_changed()
         back = Choice("Bring it back", partial(self._restore, key))
         self._messages.say(f"The direction “{printable(record.name, 60)}” is in the trash.", "", back)
 
@@ -310,7 +310,7 @@ class DirectionFlow(QObject):
             self._table.restore(key)
         except EngineError as error:
             self._messages.error(error)
-        self._read_kept()
+        self._tell_changed()
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -359,7 +359,6 @@ class DirectionFlow(QObject):
 
     @Slot(object)
     def fill_menu(self, menu: QMenu) -> None:
-        self._read_kept()  # the library's own window may have changed them
         for record in self._kept[:IN_MENU]:
             menu.addAction(printable(record.name, 40), partial(self.use, record, 0.0))
         if len(self._kept) > IN_MENU:
@@ -373,57 +372,13 @@ class DirectionFlow(QObject):
         to_here.setEnabled(self._start is not None and self._start != self._session.state)
         menu.addSeparator()
         menu.addAction("Kept directions…", self.open_kept)
-        menu.addAction("StyleSpace channels…", self.open_styles)
-
-    # --- StyleSpace -----------------------------------------------------------------------------------------------
-
-    @property
-    def styles(self) -> StylesWindow:
-        if self._styles is None:
-            self._styles = StylesWindow(self._session, self._settings, self._owner)
-        return self._styles
-
-    @Slot()
-    def open_styles(self) -> None:
-        self._bring_up(self.styles)
-        self._measure()
-
-    @Slot()
-    def open_changed_styles(self) -> None:
-        self.open_styles()
-        self.styles.go_to_changed()
-
-    def _measure(self) -> None:
-        """Measure the channels of the present picture's networks, unless that is what is shown."""
-        now = self._session.state
-        networks = EditState(
-            now.model_a, now.model_b, blend=now.blend, overlays=now.overlays, class_index=now.class_index
-        )
-        if now.model_a is None or networks == self._measured_for:
-            return
-        if self._measured_for is None or _models(networks) != _models(self._measured_for):
-            self.styles.show_layers(())
-        self._measured_for = networks
-        self._bridge.submit(MeasureStyles(networks), partial(self._measured, networks))
-
-    def _measured(self, networks: EditState, event: JobFinished) -> None:
-        if networks != self._measured_for:
-            return
-        if isinstance(event.result, StylesMeasured):
-            self.styles.show_layers(event.result.layers)
-        elif event.error is not None:
-            self._measured_for = None
-            self._messages.error(event.error)
+        menu.addAction("StyleSpace channels…", self.styles.open)
 
     def close(self) -> None:
         """The program ends."""
-        for window in (self._window, self._styles):
-            if window is not None:
-                window.close()
-
-
-def _models(state: EditState) -> tuple[object, ...]:
-    return (*model_refs(state), state.class_index)
+        if self._window is not None:
+            self._window.close()
+        self.styles.close()
 
 
 def _searched(record: DirectionRecord) -> str:

@@ -316,8 +316,8 @@ def test_that_two_faces_make_a_direction(desk: Desk, flow: DirectionFlow, sectio
 def test_that_channels_of_a_layer_are_turned_in_sigmas(
     desk: Desk, flow: DirectionFlow, section: DirectionSection
 ) -> None:
-    flow.open_styles()
-    window = flow.styles
+    flow.styles.open()
+    window = flow.styles.window
     desk.wait_until(lambda: window.sliders)
     assert window.shown_layer is not None
     assert window.shown_layer.name == "b16.conv0"
@@ -331,8 +331,8 @@ def test_that_channels_of_a_layer_are_turned_in_sigmas(
 
 def test_that_channels_are_searched_for_and_only_the_changed_shown(desk: Desk, flow: DirectionFlow) -> None:
     desk.studio.session.edit(with_style_edit(desk.state, StyleEdit(5, 31, 1.0, torgb=True)), "style")
-    flow.open_changed_styles()
-    window = flow.styles
+    flow.styles.open_changed()
+    window = flow.styles.window
     desk.wait_until(lambda: window.sliders)
     shown = [slider for slider in window.sliders if not slider.isHidden()]
     assert [(slider.label, slider.value) for slider in shown] == [("Channel 31", 2.0)]
@@ -343,8 +343,8 @@ def test_that_channels_are_searched_for_and_only_the_changed_shown(desk: Desk, f
 
 
 def test_that_styles_are_measured_again_for_other_models(desk: Desk, flow: DirectionFlow) -> None:
-    flow.open_styles()
-    desk.wait_until(lambda: flow.styles.sliders)
+    flow.styles.open()
+    desk.wait_until(lambda: flow.styles.window.sliders)
     desk.studio.session.edit(replace(desk.state, model_a=desk.models["toon"]), "model")
     measured = [job.state.model_a for job in desk.engine.submitted if isinstance(job, MeasureStyles)]
     assert measured == [desk.models["portrait"], desk.models["toon"]]
@@ -358,8 +358,8 @@ def test_that_the_section_resets_style_channels(desk: Desk, section: DirectionSe
 
 def test_that_windows_close_with_escape(desk: Desk, flow: DirectionFlow) -> None:
     flow.open()
-    flow.open_styles()
-    for window in (flow.window, flow.styles):
+    flow.styles.open()
+    for window in (flow.window, flow.styles.window):
         QTest.keyClick(window, Qt.Key.Key_Escape)
         assert not window.isVisible()
 
