@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from engine.animation.timeline import Value
@@ -45,6 +45,7 @@ from engine.state_json import (
 )
 
 MAX_RESOLUTION = 65_536
+KEPT_PATHS = 8192
 
 
 class Kind(StrEnum):
@@ -302,7 +303,7 @@ _ELEMENT = re.compile(r"(?P<whole>.+)\[(?P<index>\d{1,2})\]")
 _CHANNEL = re.compile(r"style_edits\[(?P<position>\d{1,2}):(?P<channel>\d{1,5})(?P<torgb>:torgb)?\]")
 
 
-@cache
+@lru_cache(KEPT_PATHS)
 def _found(path: str) -> Parameter | None:
     if (plain := _plain().get(path)) is not None:
         return plain

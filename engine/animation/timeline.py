@@ -217,12 +217,6 @@ def array_keys(timeline: Timeline) -> frozenset[str]:
     return frozenset(keys | {str(key.value) for track in directions for key in track.keys})
 
 
-def models_of(timeline: Timeline) -> tuple[ModelRef, ...]:
-    """Every model that a key names, each once."""
-    values = (key.value for track in timeline.tracks for key in track.keys)
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, ModelRef)))
-
-
 def _with_track(timeline: Timeline, track: Track) -> Timeline:
     if timeline.track(track.parameter) is None:
         return replace(timeline, tracks=(*timeline.tracks, track))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.atomic import BesideFile, remove_leftovers, storage_error, write_atomic
-from engine.errors import StorageError
+from engine.errors import RenderCancelled, StorageError
 from engine.export.embedded import film_comment
 from engine.export.stills import encoded_still
 from engine.export.video_format import VideoFormat, VideoQuality
@@ -43,7 +44,10 @@ _CRF = {
 
 
 class FilmFile(Protocol):
-    """A film that is being written. Every method may raise StorageError; then `discard` is still to be called."""
+    """A film that is being written. Every method may raise StorageError; then `discard` is still to be called.
+
+    Thread-safe: a film may be discarded by one thread while another adds to it.
+    """
 
     def add(self, frame: Rgb, recipe_json: str) -> None:
         """
@@ -97,6 +101,8 @@ class VideoFile:
         self._container: Any = None
         self._gif: _GifFile | None = None
         self._encode: _Encoder | None = None
+        self._guard = threading.Lock()
+        self._is_over = False
         remove_leftovers(path.parent)
         self._file = BesideFile(path)
 
@@ -106,30 +112,35 @@ class VideoFile:
         return None if self._fits else self._path.with_name(self._path.name + SIDECAR_SUFFIX)
 
     def add(self, frame: Rgb, recipe_json: str) -> None:
-        with _plain_errors(self._path):
+        with self._guard, _plain_errors(self._path):
+            _check_goes_on(self._is_over)
             if self._encode is None:
                 self._open(frame)
             assert self._encode is not None
             self._encode.add(_even(frame) if self._kind is not VideoFormat.GIF else frame, self._frames)
-        self._frames += 1
+            self._frames += 1
 
     def finish(self) -> None:
-        with _plain_errors(self._path):
-            if self._encode is None:
-                raise StorageError(f"The film {self._path.name:.80} has no frames.")
-            self._encode.finish()
-            self._close()
-            self._check()
-        if self.sidecar is not None:
-            write_atomic(self.sidecar, self._recipe_json.encode())
-        self._file.commit()
+        with self._guard:
+            _check_goes_on(self._is_over)
+            with _plain_errors(self._path):
+                if self._encode is None:
+                    raise StorageError(f"The film {self._path.name:.80} has no frames.")
+                self._encode.finish()
+                self._close()
+                self._check()
+            if self.sidecar is not None:
+                write_atomic(self.sidecar, self._recipe_json.encode())
+            self._file.commit()
 
     def discard(self) -> None:
         import av
 
-        with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):  # its last words find no room either
-            self._close()
-        self._file.discard()
+        with self._guard:
+            self._is_over = True
+            with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):  # its last words find no room either
+                self._close()
+            self._file.discard()
 
     def _open(self, first: Rgb) -> None:
         import av
@@ -184,6 +195,8 @@ class FrameFolder:
         self._path = path
         self._recipe_json = recipe_json
         self._written: list[Path] = []
+        self._guard = threading.Lock()
+        self._is_over = False
         try:
             self._is_new = not path.exists()
             path.mkdir(exist_ok=True)
@@ -196,15 +209,20 @@ class FrameFolder:
             raise storage_error(f"make the folder {path.name}", error) from error
 
     def add(self, frame: Rgb, recipe_json: str) -> None:
-        path = self._path / f"frame-{len(self._written):05d}.png"
-        self._written.append(path)
-        write_atomic(path, encoded_still(frame, ".png", recipe_json), verify=False)
+        with self._guard:
+            _check_goes_on(self._is_over)
+            path = self._path / f"frame-{len(self._written):05d}.png"
+            self._written.append(path)
+            write_atomic(path, encoded_still(frame, ".png", recipe_json), verify=False)
 
     def finish(self) -> None:
-        write_atomic(self._path / self.FILM_NAME, self._recipe_json.encode())
+        with self._guard:
+            _check_goes_on(self._is_over)
+            write_atomic(self._path / self.FILM_NAME, self._recipe_json.encode())
 
     def discard(self) -> None:
-        with contextlib.suppress(OSError):
+        with self._guard, contextlib.suppress(OSError):
+            self._is_over = True
             for path in (*self._written, self._path / self.FILM_NAME):
                 path.unlink(missing_ok=True)
             if self._is_new:
@@ -316,6 +334,11 @@ def _plain_errors(path: Path) -> Iterator[None]:
         raise storage_error(f"save {path.name}", OSError(number, os.strerror(number))) from error
     except OSError as error:
         raise storage_error(f"save {path.name}", error) from error
+
+
+def _check_goes_on(is_over: bool) -> None:
+    if is_over:
+        raise RenderCancelled
 
 
 def _even(frame: Rgb) -> Rgb:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -435,3 +438,14 @@ def test_that_one_number_that_moves_alone_is_keyed_alone() -> None:
     base = EditState(noise=Noise(layer_strengths=(1.0, 1.0, 1.0)))
     shown = replace(base, noise=Noise(layer_strengths=(1.0, 1.0, 0.7)))
     assert touched(timeline, base, shown, 1.0) == ("noise.layer_strengths[2]",)
+
+
+def test_that_timelines_need_no_torch_and_no_codecs() -> None:
+    modules = "film, keying, quick_starts, timeline_json"
+    program = f"""
+import sys
+from engine.animation import {modules}
+import engine.messages
+assert not {{"torch", "av", "PIL"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,7 +24,7 @@ from engine.animation.quick_starts import there_and_back, walk
 from engine.animation.timeline import FRAME_RATES, Timeline, frame_count
 from engine.backend import TorchBackend, open_pipeline
 from engine.device import DeviceChoice
-from engine.errors import JobError, StorageError
+from engine.errors import JobError, RenderCancelled, StorageError
 from engine.export.embedded import find_recipe, read_recipe
 from engine.export.video_files import VideoFile, open_film
 from engine.export.video_format import VideoFormat, VideoQuality, video_format
@@ -197,6 +198,29 @@ def test_that_a_full_disk_leaves_nothing_new_and_what_was_there(tmp_path: Path, 
     assert caught.value.user_message.endswith("the file would be larger than this drive allows.")
     assert [one.name for one in tmp_path.iterdir()] == ([name] if path.suffix else [])
     assert not path.suffix or path.read_bytes() == b"the old film"
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.gif", "frames"])
+def test_that_a_film_may_be_discarded_while_a_frame_is_added(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    film = open_film(path, video_format(path), Fraction(25), VideoQuality.GOOD, RECIPE, loop=True)
+    ends: list[BaseException] = []
+
+    def add_until_it_is_over() -> None:
+        try:
+            for index in range(10_000):
+                film.add(picture(index), RECIPE)
+        except RenderCancelled as over:
+            ends.append(over)
+
+    adder = threading.Thread(target=add_until_it_is_over)
+    adder.start()
+    while not list(tmp_path.iterdir()):
+        pass
+    film.discard()
+    adder.join(20)
+    assert len(ends) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_that_frames_are_not_put_among_others(tmp_path: Path) -> None:
