@@ -12,7 +12,7 @@ from gui.directions.ranges import Rows, groups, read_rows, sizes_in_words, words
 from gui.mixing import ws_resolutions
 from gui.widgets.name_field import NameField
 
-WIDTH_PX = 62
+WIDTH_PX = 58
 _ALL = "all"
 
 
