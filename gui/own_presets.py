@@ -25,10 +25,14 @@ class OwnPresets:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._known: tuple[list[str], tuple[Preset, ...]] = ([], ())
 
     def all(self) -> tuple[Preset, ...]:
-        """In the order they were saved."""
-        return tuple(_preset(name, blend) for name, blend in self._read().items())
+        """In the order they were saved. Read anew only when they changed: they are asked for with every move."""
+        rows = self._settings.get(SETTING, list[str]())
+        if rows != self._known[0]:
+            self._known = (list(rows), tuple(_preset(name, blend) for name, blend in self._read().items()))
+        return self._known[1]
 
     def save(self, name: str, blend: Blend) -> Preset:
         """Keep the shape of `blend`. A preset of the same name is replaced."""

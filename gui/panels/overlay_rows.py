@@ -29,7 +29,7 @@ from gui.panels.calm_combo import CalmComboBox
 from gui.panels.hand import follow_hand
 from gui.session import Session
 from gui.theme import current_theme
-from gui.widgets.alpha_curve import AlphaCurve
+from gui.widgets.alpha_curve import ENDS, AlphaCurve
 from gui.widgets.edit_slider import EditSlider
 from gui.widgets.icon_button import IconButton
 
@@ -69,7 +69,7 @@ class OverlayRow(QWidget):
         self.remove = self._button("close", f"Take model {letter} out (Ctrl+Delete)")
         self.alpha = EditSlider(
             f"Alpha {letter}", 0.0, 1.0, USUAL_ALPHA, snaps=(0.0, 0.25, 0.5, 0.75, 1.0), lockable=True,
-            typed_minimum=-1.0, typed_maximum=2.0,
+            typed_minimum=ENDS[0], typed_maximum=ENDS[1],
         )
         self.alpha.set_help(f"How much of model {letter} lies over the blend: 0 none. Typed, it goes past the ends")
         self.alpha.set_parameter(f"overlays[{index}].alpha")
@@ -128,6 +128,7 @@ class OverlayRow(QWidget):
             self.curve = AlphaCurve(f"Curve of {letter_of(self._index)}", tints_of(self._index))
             self.curve.set_help("How much of this model each resolution takes. Drag a knot; double-click resets it")
             self.curve.set_parameter(f"overlays[{self._index}].curve")
+            self.curve.past_ends_changed.connect(self._follow_ends)
             self._column.addWidget(self.curve)
             self.curve_made.emit(self.curve)
             self._show_curve()
@@ -135,6 +136,9 @@ class OverlayRow(QWidget):
         if self.curve is not None:
             self.curve.setVisible(unfolded)
         self.fold.set_icon_name("fold" if unfolded else "unfold", color="muted")
+
+    def _follow_ends(self, past: bool) -> None:
+        self.alpha.set_range(*(ENDS if past else (0.0, 1.0)))
 
     def tab_widgets(self) -> tuple[QWidget, ...]:
         """In the order in which Tab walks them."""

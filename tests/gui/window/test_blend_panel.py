@@ -97,6 +97,16 @@ def test_that_its_curve_is_made_when_unfolded_and_drawn_like_the_other(four: Des
     assert curve.isHidden()
 
 
+def test_that_a_further_model_can_be_exaggerated_too(four: Desk) -> None:
+    lay_over(four, "woodblock")
+    (row,) = panel(four).overlays.rows
+    row.set_unfolded(True)
+    assert row.curve is not None
+    click(row.curve.ends, QPointF(5, 5))
+    four.drag(row.alpha, [1.5])
+    assert four.state.overlays[0].alpha == pytest.approx(1.5, abs=0.02)
+
+
 def test_that_silencing_remembers_how_strong_it_was(four: Desk) -> None:
     lay_over(four, "woodblock")
     four.drag(panel(four).overlays.rows[0].alpha, [0.8])
