@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QPlainTextEdit,
     QTextEdit,
+    QWidget,
 )
 
 from gui.canvas import Canvas
@@ -47,7 +48,7 @@ class HeldKeys(QObject):
         return False
 
     def _key(self, watched: QObject, event: QKeyEvent, *, pressed: bool) -> bool:
-        if event.key() == Qt.Key.Key_Space and (self._is_ours() or (self._comparing and not pressed)):
+        if event.key() == Qt.Key.Key_Space and (self._is_ours(watched) or (self._comparing and not pressed)):
             if not event.isAutoRepeat():
                 self._compare(pressed)
             return True
@@ -56,10 +57,10 @@ class HeldKeys(QObject):
             return True
         return False
 
-    def _is_ours(self) -> bool:
+    def _is_ours(self, watched: QObject) -> bool:
         if QApplication.activePopupWidget() is not None or QApplication.activeModalWidget() is not None:
             return False
-        return not isinstance(QApplication.focusWidget(), _WANT_SPACE)
+        return isinstance(watched, QWidget) and not isinstance(watched.window().focusWidget(), _WANT_SPACE)
 
     def _compare(self, comparing: bool) -> None:
         if comparing != self._comparing:

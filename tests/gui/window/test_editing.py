@@ -231,6 +231,7 @@ def test_that_space_shows_a_while_it_is_held(desk: Desk) -> None:
     assert canvas.wanted_views == (View.BLEND,)
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support")
 def test_that_space_shows_a_also_from_a_slider_and_from_a_floating_panel(desk: Desk) -> None:
     desk.press(Qt.Key.Key_2)
     window, canvas = desk.studio.window, desk.studio.canvas

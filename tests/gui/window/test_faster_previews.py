@@ -17,7 +17,8 @@ from pytestqt.qtbot import QtBot
 from engine.messages import EngineReady
 from gui import verb_process
 from gui.faster_previews import BUILT, CANCELLED, LOOKING, FasterPreviews
-from gui.help_dialogs import About, Palette, previews_text
+from gui.help_dialogs import About, previews_text
+from gui.palette import Palette
 from gui.theme import LIGHT, apply_theme
 
 VERB = Path(__file__).with_name("fake_kernels.py")

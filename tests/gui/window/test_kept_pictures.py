@@ -112,7 +112,7 @@ def test_that_only_the_newest_are_kept(desk: Desk, monkeypatch: pytest.MonkeyPat
     desk.studio.close()
     key = picture_key(desk.state)
     kept = sorted(path.name for path in (desk.studio.places.cache / "pictures").iterdir())
-    assert kept == sorted(picture_name(key, view) for view in View)
+    assert kept == sorted(picture_name(key, view) for view in desk.studio.canvas.wanted_views)
 
 
 def test_that_a_picture_belongs_to_what_is_seen_and_not_to_what_it_is_called() -> None:
