@@ -14,10 +14,12 @@ from engine.noise_locks import locked_layers, with_noise_seed
 from engine.shares import pinkney_shares
 from engine.state import (
     Blend,
+    DirectionUse,
     EditState,
     Latent,
     MixSource,
     NoiseMode,
+    Overlay,
     SeedLatent,
     Side,
     with_blend,
@@ -95,8 +97,9 @@ def variations(
         count: How many, at most `MAX_COUNT`.
         seed: The same seed gives the same variations. Every part draws by itself: letting one more vary leaves what
             the others do as it was.
-        locks: "seed", "psi", "swap_resolution", "alpha", "width", "noise.strength", "noise.seed",
-            "noise.layer.<position>" and the values of `Vary` are left alone.
+        locks: Left alone: "seed", "psi", "mix", "swap_resolution", "alpha", "width", "curve" (with the step that it
+            would give way to), "noise.strength", "noise.seed" and "noise.layer.<position>", and what
+            `overlay_lock` and `direction_lock` name.
 
     Returns:
         `count` states that differ from `state` and from each other wherever enough is let vary for that.
@@ -104,7 +107,8 @@ def variations(
     far = min(max(distance, 0.0), 1.0)
     count = min(max(count, 0), MAX_COUNT)
     chosen = set(what)
-    parts = [part for part in variable_parts(state) if part in chosen and part.value not in locks]
+    locked = locked_parts(state, locks)
+    parts = [part for part in variable_parts(state) if part in chosen and part not in locked]
     if far == 0.0 or not parts:
         return (state,) * count
     found: list[EditState] = []
@@ -117,6 +121,32 @@ def variations(
         taken.add(varied)
         found.append(varied)
     return tuple(found)
+
+
+def overlay_lock(overlay: Overlay) -> str:
+    """The lock of a further model's alpha, wherever in the order it is."""
+    return f"overlay {overlay.model.sha256}"
+
+
+def direction_lock(use: DirectionUse) -> str:
+    """The lock of a direction, wherever in the list it is."""
+    return f"direction:{use.key}"
+
+
+def locked_parts(state: EditState, locks: frozenset[str]) -> frozenset[Vary]:
+    """Parts in which everything that could vary is locked."""
+    names: dict[Vary, tuple[str, ...]] = {
+        Vary.SEED: ("seed",),
+        Vary.PAD: ("seed",),
+        Vary.MIX: ("mix",),
+        Vary.CURVE: ("alpha", "curve"),
+        Vary.OVERLAYS: tuple(map(overlay_lock, state.overlays)),
+        Vary.DIRECTIONS: tuple(map(direction_lock, state.directions)),
+        Vary.PSI: ("psi",),
+    }
+    if state.noise.mode is NoiseMode.RANDOM:
+        names[Vary.NOISE] = ("noise.strength", "noise.seed")
+    return frozenset(part for part, those in names.items() if those and locks.issuperset(those))
 
 
 def variable_parts(state: EditState) -> tuple[Vary, ...]:
@@ -181,12 +211,12 @@ class _Step:
 
 
 def _seed(state: EditState, step: _Step) -> EditState:
-    return state if "seed" in step.locks else with_seed(state, step.seed())
+    return with_seed(state, step.seed())
 
 
 def _pad(state: EditState, step: _Step) -> EditState:
     latent = state.latent
-    if not isinstance(latent, SeedLatent) or "seed" in step.locks:
+    if not isinstance(latent, SeedLatent):
         return state
     angle = step.chance.uniform(0.0, 2.0 * math.pi)
     x = latent.pad_x + step.distance * math.cos(angle)
@@ -198,11 +228,14 @@ def _pad(state: EditState, step: _Step) -> EditState:
 def _mix(state: EditState, step: _Step) -> EditState:
     """Another source in some of the layers, or other strengths of those that are there."""
     sources = list(state.mix)
-    new = len(sources) < MAX_MIX_SOURCES and (not sources or step.chance.random() < 0.5)
+    heard = [place for place, source in enumerate(sources) if not source.muted]
+    new = len(sources) < MAX_MIX_SOURCES and (not heard or step.chance.random() < 0.5)
     if new:
         sources.append(MixSource(_other_face(step), _some_rows(step)))
         return replace(state, mix=tuple(sources))
-    place = step.chance.randrange(len(sources))
+    if not heard:
+        return state
+    place = step.chance.choice(heard)
     strengths = (*sources[place].strengths, *(0.0,) * step.rows)[: max(step.rows, len(sources[place].strengths))]
     shift = step.chance.gauss(0.0, 0.5 * step.distance)
     changed = tuple(
@@ -229,12 +262,12 @@ def _curve(state: EditState, step: _Step) -> EditState:
     blend, changes = state.blend, dict[str, object]()
     if "alpha" not in step.locks:
         changes["alpha"] = step.near(blend.alpha, 0.5, 0.0, 1.0)
-    if not {"curve", "swap_resolution", "width"} & step.locks and (
-        blend.curve is not None or step.chance.random() < step.distance / 2
-    ):
-        changes["curve"] = _wavy(_shown_curve(blend, step), step)
+    if "curve" in step.locks:
         return with_blend(state, **changes)
-    if blend.curve is None:
+    is_free = not {"swap_resolution", "width"} & step.locks
+    if blend.curve is not None or (is_free and step.chance.random() < step.distance / 2):
+        changes["curve"] = _wavy(_shown_curve(blend, step), step)
+    else:
         if "swap_resolution" not in step.locks:
             changes["swap_resolution"] = _other_stop(blend.swap_resolution, step)
         if "width" not in step.locks:
@@ -274,15 +307,20 @@ def _other_stop(now: int, step: _Step) -> int:
 
 
 def _overlays(state: EditState, step: _Step) -> EditState:
-    varied = []
-    for overlay in state.overlays:
-        curve = None if overlay.curve is None else _wavy(overlay.curve, step)
-        varied.append(replace(overlay, alpha=step.near(overlay.alpha, 0.5, 0.0, 1.0), curve=curve))
+    """One that is silenced stays silent."""
+    varied = list(state.overlays)
+    for place, overlay in enumerate(varied):
+        if overlay.alpha != 0.0 and overlay_lock(overlay) not in step.locks:
+            curve = None if overlay.curve is None else _wavy(overlay.curve, step)
+            varied[place] = replace(overlay, alpha=step.near(overlay.alpha, 0.5, 0.0, 1.0), curve=curve)
     return replace(state, overlays=tuple(varied))
 
 
 def _directions(state: EditState, step: _Step) -> EditState:
-    varied = [replace(use, amount=step.near(use.amount, 2.5, -4.0, 4.0)) for use in state.directions]
+    varied = list(state.directions)
+    for place, use in enumerate(varied):
+        if direction_lock(use) not in step.locks:
+            varied[place] = replace(use, amount=step.near(use.amount, 2.5, -4.0, 4.0))
     return replace(state, directions=tuple(varied))
 
 

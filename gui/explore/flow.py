@@ -12,8 +12,9 @@ from PySide6.QtGui import QImage
 
 from engine.differences import differences, latent_name
 from engine.state import EditState
-from engine.variations import Sheet, Vary, variable_parts
+from engine.variations import Sheet, Vary, locked_parts, variable_parts
 from gui.collection import Collection
+from gui.explore import LABEL
 from gui.explore.page import CHIPS, DEFAULT_DISTANCE, EDGES, ExplorePage
 from gui.explore.sheet import Cell, place_of_present
 from gui.main_window import MainWindow
@@ -29,7 +30,6 @@ DWELL_MS = 140
 LARGE_PX = 384
 RECENT = 16
 DEFAULT_WHAT = (Vary.PAD, Vary.MIX, Vary.CURVE)
-LABEL = "variation"
 NOTHING_VARIES = "Choose above what may vary, and a distance."
 
 
@@ -148,9 +148,7 @@ class ExploreFlow(QObject):
         self._show(sheet or self._chosen_sheet(roll_number()))
 
     def _offer(self, state: EditState) -> None:
-        locks = self._session.locks
-        locked = {part for part in Vary if part.value in locks or (part is Vary.PAD and "seed" in locks)}
-        self.page.set_variable(variable_parts(state), locked)
+        self.page.set_variable(variable_parts(state), locked_parts(state, self._session.locks))
 
     def _chosen_sheet(self, seed: int) -> Sheet:
         page = self.page

@@ -68,11 +68,17 @@ def _line_pen() -> QPen:
 
 
 def entry(
-    painter: QPainter, rect: QRectF, caption: QRect | None, one: HistoryEntry, picture: QImage | None, look: Look
+    painter: QPainter,
+    rect: QRectF,
+    caption: QRect | None,
+    title: str,
+    one: HistoryEntry,
+    picture: QImage | None,
+    look: Look,
 ) -> None:
     """
     Args:
-        caption: Where its name goes; None shows none.
+        caption: Where its title goes; None shows none.
     """
     theme = current_theme()
     painter.setOpacity(_DIM if look.is_dimmed else 1.0)
@@ -90,6 +96,6 @@ def entry(
     if caption is not None:
         painter.setFont(caption_font())
         painter.setPen(QColor(theme.text if one.name or look.is_here else theme.muted))
-        words = painter.fontMetrics().elidedText(one.title, Qt.TextElideMode.ElideRight, caption.width())
+        words = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, caption.width())
         painter.drawText(caption, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
     painter.setOpacity(1.0)

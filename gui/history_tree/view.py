@@ -19,9 +19,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
-from engine.differences import summary
+from engine.change_label import change_label
+from engine.differences import differences, summary
 from engine.history import HistoryEntry
 from engine.state import EditState
+from gui.explore import LABEL
 from gui.history_tree import paint
 from gui.history_tree.layout import TreeLayout, tree_layout
 
@@ -221,7 +223,9 @@ class HistoryTreeView(QAbstractScrollArea):
                     is_dimmed=self._matches is not None and place not in self._matches,
                 )
                 caption = self.caption_rect(place) if self.thumb_px >= CAPTIONS_FROM_PX else None
-                paint.entry(painter, self.thumb_rect(place), caption, entry, self._picture_of(entry.state), look)
+                title = "" if caption is None else self.title(place)
+                picture = self._picture_of(entry.state)
+                paint.entry(painter, self.thumb_rect(place), caption, title, entry, picture, look)
             if self.hasFocus():
                 paint.focus_frame(painter, QRectF(self.viewport().rect()))
 
@@ -362,6 +366,16 @@ class HistoryTreeView(QAbstractScrollArea):
             QToolTip.showText(event.globalPos(), "" if place is None else self.words(place), self.viewport())
             return True
         return super().viewportEvent(event)
+
+    def title(self, place: int) -> str:
+        """What stands under an entry: its name, or what led to it, with the values where the label is a plain one."""
+        entry, parent = self._entries[place], self._parents[place]
+        if entry.name or parent is None:
+            return entry.title
+        before = self._entries[parent].state
+        if entry.label not in (LABEL, change_label(before, entry.state)):
+            return entry.label
+        return next(iter(differences(before, entry.state)), entry.label)
 
     def words(self, place: int) -> str:
         """What an entry is, and what it changed."""

@@ -29,7 +29,15 @@ from engine.state import (
     with_seed,
 )
 from engine.state_json import state_from_json, state_to_json
-from engine.variations import Sheet, Vary, variable_parts, variations
+from engine.variations import (
+    Sheet,
+    Vary,
+    direction_lock,
+    locked_parts,
+    overlay_lock,
+    variable_parts,
+    variations,
+)
 
 A, B = ModelRef("a" * 64, "portrait"), ModelRef("b" * 64, "toon")
 LAYERS = tuple(LayerSpec(f"b{2**n}.torgb", 2**n, LayerKind.TORGB, 0, 0, 3, False) for n in range(2, 9))
@@ -50,6 +58,7 @@ PARTS = {
     Vary.NOISE: lambda state: state.noise,
     Vary.PSI: lambda state: state.truncation_psi,
 }
+LOCKS = ("seed", "psi", "mix", "alpha", "curve", "noise.strength")
 whats = st.lists(st.sampled_from(Vary), unique=True).map(tuple)
 some_seeds = st.integers(0, 2**32 - 1)
 
@@ -87,17 +96,21 @@ def test_that_one_part_varies_and_the_others_stay(part: Vary) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(any_state, st.floats(0.01, 1), some_seeds, st.sets(st.sampled_from(("seed", "psi", "noise", "mix"))))
+@given(any_state, st.floats(0.01, 1), some_seeds, st.sets(st.sampled_from(LOCKS)))
 def test_that_locked_parts_are_left_alone(state: EditState, far: float, seed: int, locks: set[str]) -> None:
     for varied in variations(state, DESCRIPTOR, tuple(Vary), far, 4, seed, frozenset(locks)):
         if "seed" in locks:
             assert varied.latent == state.latent
         if "psi" in locks and "seed" in locks:  # a seed in place of a whole portrait brings its own psi
             assert varied.truncation_psi == state.truncation_psi
-        if "noise" in locks:
-            assert varied.noise == state.noise
+        if "noise.strength" in locks:
+            assert varied.noise.strength == state.noise.strength
         if "mix" in locks:
             assert varied.mix == state.mix
+        if "curve" in locks:
+            assert replace(varied.blend, alpha=0.0) == replace(state.blend, alpha=0.0)
+        if "alpha" in locks:
+            assert varied.blend.alpha == state.blend.alpha
 
 
 @pytest.mark.parametrize("lock", ["alpha", "swap_resolution", "width"])
@@ -114,6 +127,33 @@ def test_that_locked_noise_stays_layer_by_layer() -> None:
         found = variations(state, DESCRIPTOR, (Vary.NOISE,), 1.0, 8, 1, locks)
         assert len(set(found) - {state}) == 8
         assert {(one.noise.strength, *one.noise.layer_seeds[1:3]) for one in found} == {(0.5, 4.5, second)}
+
+
+def test_that_locked_models_and_directions_stay_and_silent_ones_stay_silent() -> None:
+    silent = Overlay(ModelRef("e" * 64, "silent"), 0.0)
+    kept, free = RICH.overlays[0], Overlay(ModelRef("f" * 64, "free"), 0.5)
+    state = replace(RICH, overlays=(kept, silent, free), directions=(*RICH.directions, DirectionUse("9" * 64, 0.0)))
+    locks = frozenset({overlay_lock(kept), direction_lock(RICH.directions[0])})
+    found = variations(state, DESCRIPTOR, (Vary.OVERLAYS, Vary.DIRECTIONS), 0.8, 12, 3, locks)
+    assert {varied.overlays[:2] for varied in found} == {(kept, silent)}
+    assert len({varied.overlays[2].alpha for varied in found}) > 6
+    assert {varied.directions[0] for varied in found} == {RICH.directions[0]}
+    assert len({varied.directions[1].amount for varied in found}) > 6
+
+
+def test_that_a_part_counts_as_locked_when_all_of_it_is() -> None:
+    assert locked_parts(RICH, frozenset({"alpha", "noise.seed"})) == frozenset()
+    both = frozenset({"alpha", "curve", "seed", overlay_lock(RICH.overlays[0])})
+    assert locked_parts(RICH, both) == {Vary.CURVE, Vary.SEED, Vary.PAD, Vary.OVERLAYS}
+    assert Vary.OVERLAYS not in locked_parts(EditState(), both)
+
+
+def test_that_a_muted_source_is_not_varied() -> None:
+    muted = replace(RICH, mix=tuple(replace(RICH.mix[0], muted=True) for _ in range(4)))
+    assert set(variations(muted, DESCRIPTOR, (Vary.MIX,), 0.5, 6, 1)) == {muted}
+    for varied in variations(replace(muted, mix=muted.mix[:1]), DESCRIPTOR, (Vary.MIX,), 0.5, 6, 1):
+        assert varied.mix[0] == muted.mix[0]
+        assert len(varied.mix) == 2
 
 
 def test_that_farther_is_farther() -> None:

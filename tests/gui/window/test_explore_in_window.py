@@ -12,11 +12,23 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 
 from engine.messages import MakeThumbnail
-from engine.state import EditState, SeedLatent, StoredLatent, with_alpha, with_latent, with_seed
-from engine.variations import Vary
+from engine.state import (
+    DirectionUse,
+    EditState,
+    ModelRef,
+    Overlay,
+    SeedLatent,
+    StoredLatent,
+    with_alpha,
+    with_latent,
+    with_seed,
+)
+from engine.variations import Vary, direction_lock, overlay_lock
 from gui.canvas import CanvasMode
+from gui.directions import section
 from gui.explore.flow import NOTHING_VARIES, ExploreFlow
 from gui.explore.page import ExplorePage
+from gui.further_models import lock_name
 
 RIGHT = Qt.MouseButton.RightButton
 
@@ -181,14 +193,23 @@ def test_that_no_distance_and_nothing_chosen_say_what_to_do(desk: Desk, explore:
 
 def test_that_locked_controls_do_not_vary_and_the_chips_say_so(desk: Desk, explore: ExploreFlow) -> None:
     session = desk.studio.session
-    session.set_locks(frozenset({"seed", "alpha", "noise"}))
+    session.set_locks(frozenset({"seed", "alpha", "curve", "mix"}))
     chips = page(desk).chips
     desk.wait_until(lambda: not chips[Vary.PAD].isEnabled())
-    assert not chips[Vary.NOISE].isEnabled()
+    assert not chips[Vary.CURVE].isEnabled()
     assert "lock" in chips[Vary.SEED].toolTip()
+    assert set(states(desk)) == {desk.state}
+    session.set_locks(frozenset({"seed", "alpha"}))
+    desk.wait_until(lambda: len(set(states(desk))) == 9)
+    assert chips[Vary.CURVE].isEnabled()
     assert {state.latent for state in states(desk)} == {desk.state.latent}
     assert {state.blend.alpha for state in states(desk)} == {desk.state.blend.alpha}
-    assert len(set(states(desk))) == 9  # the rest of the blend, and the mix
+
+
+def test_that_chance_knows_the_locks_by_the_names_that_the_panels_give_them() -> None:
+    overlay, use = Overlay(ModelRef("c" * 64, "pencil")), DirectionUse("d" * 64)
+    assert overlay_lock(overlay) == lock_name(overlay)
+    assert direction_lock(use) == section._lock_name(use)
 
 
 def test_that_what_a_portrait_has_not_cannot_be_chosen(desk: Desk, explore: ExploreFlow) -> None:
