@@ -115,6 +115,8 @@ HELD_KEYS = (
     ("M, S, D, in the mix", "Mute, solo, duplicate a source"),
     ("Space, on the timeline", "Play the film, or stop"),
     ("Comma, full stop, on the timeline", "From key to key; Ctrl with arrows moves it"),
+    ("Up and Down, on the filmstrip", "The branch beside"),
+    ("Enter, K, Space, on variations", "Go on from one, keep it as a branch, roll others"),
     ("Esc", "Back to the picture"),
 )
 
