@@ -29,6 +29,7 @@ MARGIN_BYTES = 256 << 20
 """Room that stays free on the disk; the conversion of the model needs it next."""
 
 STALL_S = 30.0
+DOWNLOADING = "Downloading"
 RETRIES = 5
 """Tries in a row that bring nothing."""
 
@@ -283,7 +284,7 @@ class Download:
                 raise self._web_page()
             part.append(block)
             self._speed.add(len(block))
-            self._tell("Downloading")
+            self._tell(DOWNLOADING)
 
     # --- the end --------------------------------------------------------------------------------------------------
 

@@ -208,6 +208,8 @@ class Library:
         with self.file.writing("rename the model") as connection:
             unique = self._free_name(name, sha256)
             connection.execute("UPDATE models SET name = ? WHERE sha256 = ?", (unique, sha256))
+            for table in ("latents", "directions"):
+                connection.execute(f"UPDATE {table} SET model_name = ? WHERE model_sha256 = ?", (unique, sha256))
         return ModelRef(sha256, unique)
 
     def add_to_note(self, sha256: str, facts: Mapping[str, Any]) -> None:

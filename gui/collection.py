@@ -96,6 +96,11 @@ class Collection(QObject):
     def model(self, sha256: str | None) -> ModelRecord | None:
         return self._models.get(sha256 or "")
 
+    def model_name(self, ref: ModelRef) -> str:
+        """What the user calls it now: states keep the name that it had when it was chosen."""
+        record = self.model(ref.sha256)
+        return (record.ref if record is not None else ref).name
+
     def descriptor(self, ref: ModelRef | None) -> NetworkDescriptor | None:
         record = self.model(ref.sha256) if ref is not None else None
         return record.descriptor if record is not None else None
@@ -201,7 +206,8 @@ class Collection(QObject):
     # --- all kinds alike ------------------------------------------------------------------------------------------
 
     def rename(self, thing: Thing, name: str) -> None:
-        self._guarded_change(lambda: rename(self._library, thing, name), thing[0])
+        kinds = (Kind.MODEL, Kind.PORTRAIT, Kind.DIRECTION) if thing[0] is Kind.MODEL else (thing[0],)
+        self._guarded_change(lambda: rename(self._library, thing, name), *kinds)  # they tell their model's name
 
     def trash(self, things: Iterable[Thing]) -> None:
         """Take things off the shelf. They stay in the trash."""

@@ -199,7 +199,7 @@ class Commands(QObject):
     def use_portrait(self, record: LatentRecord) -> None:
         """Put a portrait from the shelf under the sliders, in the model it was found for."""
         state = self._session.state
-        fits = record.model is None or record.model == state.model_a
+        fits = record.model is None or (state.model_a is not None and record.model.sha256 == state.model_a.sha256)
         if fits or self._collection.model(record.model.sha256 if record.model else None) is None:
             self._portraits.use_latent(record.latent)
         else:

@@ -43,6 +43,7 @@ class Viewer(QObject):
         self._request_soon.setInterval(0)
         self._request_soon.timeout.connect(self.request)
         session.state_changed.connect(self._show_state)
+        collection.models_changed.connect(self._show_names)
         canvas.wants_changed.connect(self._request_soon.start)
         bridge.frame_ready.connect(self._show_frame)
         bridge.render_failed.connect(self._fail)
@@ -85,8 +86,13 @@ class Viewer(QObject):
         self._caption(state)
         self.request()
 
+    @Slot()
+    def _show_names(self) -> None:
+        """A model may have been renamed."""
+        self._caption(self._session.state)
+
     def _caption(self, state: EditState) -> None:
-        names = [f"{letter} {ref.name}" if ref else f"{letter}: no model yet"
+        names = [f"{letter} {self._collection.model_name(ref)}" if ref else f"{letter}: no model yet"
                  for letter, ref in (("A", state.model_a), ("B", state.model_b))]
         self._canvas.set_captions(a=names[0], b=names[1], blend=blend_caption(state))
 

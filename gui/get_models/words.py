@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalogue import CatalogueEntry
-from engine.download import DownloadProgress
+from engine.download import DOWNLOADING, DownloadProgress
 from engine.file_size import in_words
 
 NO_CHECKSUM = "none published; the first download is remembered, and later ones are compared with it"
@@ -16,13 +16,14 @@ def caption(entry: CatalogueEntry) -> str:
 
 
 def progress_words(progress: DownloadProgress) -> str:
-    """``Downloading 120 MB of 364 MB, 4.1 MB/s``."""
+    """``120 MB of 364 MB, 4.1 MB/s``, or what else is happening, and how much is here."""
     amount = ""
     if progress.done:
         amount = in_words(progress.done) + (f" of {in_words(progress.total)}" if progress.total else "")
+    if progress.text != DOWNLOADING:
+        return f"{progress.text}. {amount}".removesuffix(". ").strip()
     speed = f"{in_words(progress.speed)}/s" if progress.speed else ""
-    told = ", ".join(part for part in (amount, speed) if part)
-    return f"{progress.text} {told}".strip()
+    return ", ".join(part for part in (amount, speed) if part) or progress.text
 
 
 def checksum_words(entry: CatalogueEntry) -> str:

@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from engine.library_search import Entry
@@ -145,6 +145,13 @@ class EntryGrid(QListView):
         if entry is not None:
             self.opened.emit(entry)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the columns fill the width."""
+        width = self.viewport().width() - 1
+        columns = max(1, width // CELL.width())
+        self.setGridSize(QSize(width // columns, CELL.height()))
+        super().resizeEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete:
             self.trash_wanted.emit()
@@ -178,7 +185,9 @@ class _EntryDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme = current_theme()
         entry, picture = index.data(ENTRY_ROLE), index.data(PICTURE_ROLE)
-        cell = QRectF(option.rect).adjusted(2, 2, -2, -2)
+        whole = QRectF(option.rect)
+        cell = QRectF(whole.center().x() - CELL.width() / 2, whole.top(), CELL.width(), whole.height())
+        cell.adjust(2, 2, -2, -2)
         is_chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -200,7 +209,7 @@ class _EntryDelegate(QStyledItemDelegate):
             (entry.caption, caption_font(), theme.muted, 21.0),
             (tags, caption_font(), theme.focus, 35.0),
         ):
-            rect = QRectF(cell.left() + 6, thumb.bottom() + top, cell.width() - 12, 16)
+            rect = QRectF(thumb.left(), thumb.bottom() + top, thumb.width(), 16)
             painter.setFont(font)
             painter.setPen(QColor(color))
             shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(rect.width()))

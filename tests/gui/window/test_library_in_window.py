@@ -16,7 +16,7 @@ from engine.library_directions import DirectionTable
 from engine.library_records import DirectionRecord
 from engine.library_tags import Kind, TagTable
 from engine.look import look_of
-from engine.state import EditState, StoredLatent
+from engine.state import EditState, StoredLatent, View
 from gui.library_flow import LibraryFlow
 from gui.library_window.window import TRASH_TAB, LibraryWindow
 from gui.panels.model_card import ModelCard
@@ -326,3 +326,14 @@ def test_that_pictures_are_read_for_what_is_on_screen_only(desk: Desk, tmp_path:
     open_library(desk)
     desk.wait_until(lambda: len(shown(window)) > 2000 and asked)
     assert len(set(asked)) < 200
+
+
+def test_that_a_renamed_model_is_called_so_over_its_picture_and_keeps_its_portraits(desk: Desk) -> None:
+    add_portraits(desk, "Ada")
+    desk.studio.collection.rename((Kind.MODEL, desk.models["portrait"].sha256), "my faces")
+    assert desk.studio.canvas._captions[View.A] == "A my faces"
+    record = desk.studio.collection.latents()[0]
+    assert record.model is not None
+    assert record.model.name == "my faces"
+    shelf(desk).latent_picked.emit(record)
+    assert desk.state.model_a == desk.models["portrait"]  # not exchanged for itself
