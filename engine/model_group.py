@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import torch
@@ -47,6 +48,7 @@ class ModelGroup:
         self.networks = tuple(networks)
         self._shas = tuple(ref.sha256 for ref in refs)
         self._preview = _preview_blocks(networks, packs)
+        self._mixture_bytes = 0 if self._preview is None else mixture_bytes(networks[0], len(networks))
         self._scratch: Network | None = None
         self._written: dict[int | str, WeightsKey] = {}
         self._clamps: tuple[int, ...] = ()
@@ -65,7 +67,7 @@ class ModelGroup:
         scratch = 0 if self._scratch is None else weight_bytes(self._scratch)
         if self._preview is None:
             return scratch
-        return scratch + self._preview.graph_bytes + mixture_bytes(self.a, len(self.networks))
+        return scratch + self._preview.graph_bytes + self._mixture_bytes
 
     def block_key(self, index: int, stack: Stack) -> tuple[WeightsKey, WeightsKey]:
         """Names of the weights of block `index`: those of its convolutions, and those of its ToRGB layer."""
@@ -192,6 +194,7 @@ def _preview_blocks(networks: Sequence[Network], packs: Packs | None) -> Preview
     return PreviewBlocks(usual) if len(usual) == len(packed) else None
 
 
+@lru_cache(maxsize=64)  # asked for several times for every frame
 def _block_shares(index: int, stack: Stack) -> BlockShares:
     """The weights of everything in block `index`, whose positions are ``2 * index`` and the next."""
 

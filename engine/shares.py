@@ -102,8 +102,9 @@ def weights_of(shares: Sequence[float]) -> tuple[float, ...]:
 
 def only_one(weights: Sequence[float]) -> int | None:
     """The network that everything comes from, if there is one."""
-    used = [index for index, weight in enumerate(weights) if weight != 0.0]
-    return used[0] if len(used) == 1 and weights[used[0]] == 1.0 else None
+    if weights.count(0.0) != len(weights) - 1 or weights.count(1.0) != 1:
+        return None
+    return weights.index(1.0)
 
 
 def greatest(weights: Sequence[float]) -> int:

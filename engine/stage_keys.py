@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from engine.model_group import ModelGroup
-from engine.resolved_edit import Reading, ResolvedEdit, ResolvedNoise
+from engine.resolved_edit import ResolvedEdit, ResolvedNoise
 from engine.state import Latent, NoiseMode, SeedLatent, StoredLatent
+
+_ReadingKeys: TypeAlias = tuple[tuple[Hashable, Hashable], ...]
+"""Of every reading, the names of its mapping network and of its mean latent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class BlockKeys:
 def block_keys(group: ModelGroup, edit: ResolvedEdit) -> BlockKeys:
     noisy = frozenset(layer.position for layer in group.a.descriptor.layers if layer.has_noise)
     stack = edit.stack
-    rows = tuple(_row_key(group, edit, row) for row in range(edit.num_ws))
+    readings = tuple((group.part_key(one.mapping), group.part_key(one.w_avg)) for one in edit.readings)
+    rows = tuple(_row_key(edit, row, readings) for row in range(edit.num_ws))
     features: list[Hashable] = []
     pictures: list[Hashable] = []
     x: Hashable = None
@@ -48,32 +53,29 @@ def block_keys(group: ModelGroup, edit: ResolvedEdit) -> BlockKeys:
     return BlockKeys(tuple(features), tuple(pictures))
 
 
-def _row_key(group: ModelGroup, edit: ResolvedEdit, row: int) -> Hashable:
+def _row_key(edit: ResolvedEdit, row: int, readings: _ReadingKeys) -> Hashable:
     mixed = tuple(
-        (_latent_key(group, edit, source.latent, row), source.strengths[row])
+        (_latent_key(edit, source.latent, row, readings), source.strengths[row])
         for source in edit.mix
         if source.strengths[row] != 0.0
     )
     steps = tuple((one.key, one.amounts[row]) for one in edit.directions if one.amounts[row] != 0.0)
-    return _latent_key(group, edit, edit.latent, row), mixed, steps
+    return _latent_key(edit, edit.latent, row, readings), mixed, steps
 
 
-def _latent_key(group: ModelGroup, edit: ResolvedEdit, latent: Latent, row: int) -> Hashable:
-    def read(reading: Reading) -> Hashable:
-        found: Hashable
-        if isinstance(latent, StoredLatent):
-            found = latent.key
-        else:
-            found = (group.part_key(reading.mapping), latent, edit.class_index)
-        if not psi_acts_on(latent, edit) or row >= edit.truncation_cutoff:
-            return found
-        return found, edit.truncation_psi, group.part_key(reading.w_avg)
+def _latent_key(edit: ResolvedEdit, latent: Latent, row: int, readings: _ReadingKeys) -> Hashable:
+    is_truncated = psi_acts_on(latent, edit) and row < edit.truncation_cutoff
 
-    readings = edit.readings
+    def read(mapping: Hashable, w_avg: Hashable) -> Hashable:
+        found = latent.key if isinstance(latent, StoredLatent) else (mapping, latent, edit.class_index)
+        return (found, edit.truncation_psi, w_avg) if is_truncated else found
+
+    first = read(*readings[0])
     share = edit.shares.conv[row]
     if len(readings) == 1 or isinstance(latent, StoredLatent) or share == 0.0:
-        return read(readings[0])
-    return read(readings[1]) if share == 1.0 else (read(readings[0]), read(readings[1]), share)
+        return first
+    other = read(*readings[1])
+    return other if share == 1.0 else (first, other, share)
 
 
 def psi_acts_on(latent: Latent, edit: ResolvedEdit) -> bool:
