@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from gui.export.flow import ExportFlow
     from gui.get_models.flow import GetModelsFlow
     from gui.help_flow import HelpFlow
+    from gui.palette import Entry as Found
     from gui.history_tree.window import HistoryWindow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
@@ -320,10 +321,20 @@ class Studio(QObject):
         """The palette and the table of keys."""
         from gui.help_flow import HelpFlow
 
-        return HelpFlow(
+        flow = HelpFlow(
             self.window, self.session, self.collection, self.settings, self.opener.open_paths,
             self.commands.use_portrait, self,
         )
+        flow.add_source(self._found_directions)
+        return flow
+
+    def _found_directions(self, query: str) -> tuple[Found, ...]:
+        """Those of the library, for the palette."""
+        from engine.library_directions import DirectionTable
+        from gui.palette import Entry as Found
+
+        kept = DirectionTable(self.library.file).kept() if query.strip() else ()
+        return tuple(Found(one.name, partial(self.librarian.add_direction, one), "direction") for one in kept)
 
     @cached_property
     def explore(self) -> ExploreFlow:

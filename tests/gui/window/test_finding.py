@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from desk import Desk, MakeDesk
 from hand import CTRL, SHIFT, key
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from engine.library_directions import DirectionTable
+from engine.library_records import DirectionRecord
 from gui.palette import Palette
 from gui.shortcut_dialog import ShortcutDialog
 
@@ -45,6 +48,13 @@ def test_that_models_presets_and_files_are_found(desk: Desk) -> None:
     palette = find(desk, "yester")
     assert palette.entries[0].text == "Open yesterday.graft"
     palette.close()
+
+
+def test_that_kept_directions_are_found_and_get_a_slider(desk: Desk) -> None:
+    key_ = desk.studio.store.put_ws(np.ones((1, 64), np.float32))
+    DirectionTable(desk.studio.library.file).put(DirectionRecord(key_, "Wider smile"))
+    do(desk, "wider")
+    assert [use.name for use in desk.state.directions] == ["Wider smile"]
 
 
 def test_that_nonsense_finds_nothing_and_enter_does_nothing(desk: Desk) -> None:
