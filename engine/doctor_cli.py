@@ -25,9 +25,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     device: Device = None,
 ) -> None:
-    """Tell whether two models will blend, why not, and where to swap.
+    """Tell whether two models blend, and where to swap.
 
-    Reads where they come from, as far as that is written, and measures how far the weights of every layer are apart.
+    Reads where they come from, as far as that is written, and measures how far the weights of every layer are apart;
+    where they do not blend, it says why and what helps.
 
     \b
     Examples:

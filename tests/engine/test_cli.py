@@ -31,7 +31,7 @@ from engine.state import EditState, SeedLatent, StoredLatent, View
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
     "inspect", "convert", "render", "blend", "invert", "sheet", "batch", "looks", "sketch", "open", "train",
-    "measure",
+    "measure", "doctor",
 )  # fmt: skip
 PICTURES = sorted((resources_folder() / "portraits").glob("*.jpg"))
 
