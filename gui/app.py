@@ -80,10 +80,10 @@ if TYPE_CHECKING:
     from gui.export.flow import ExportFlow
     from gui.get_models.flow import GetModelsFlow
     from gui.help_flow import HelpFlow
-    from gui.palette import Entry as Found
     from gui.history_tree.window import HistoryWindow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
+    from gui.palette import Entry as Found
     from gui.panels.mix_panel import MixPanel
     from gui.training.flow import TrainingFlow
 
@@ -293,6 +293,7 @@ class Studio(QObject):
         actions["styles"].triggered.connect(lambda: self.directions.styles.open())
         section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
         section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
+        self.opener.directions_found.connect(lambda paths: self.directions.import_files(paths))
         section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
         section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))
 

@@ -23,6 +23,7 @@ class FileKind(StrEnum):
     LOOK = "look"
     SESSION = "session"
     MODEL = "model"
+    DIRECTIONS = "directions"
     UNKNOWN = "unknown"
 
 
@@ -43,6 +44,8 @@ def file_kind(path: Path) -> FileKind:
 def _kind_of(head: bytes, suffix: str) -> FileKind:
     if head.startswith(_PICTURE_STARTS) or head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return FileKind.PICTURE
+    if head.startswith(b"\x93NUMPY") or (head.startswith(b"PK\x03\x04") and suffix == ".npz"):
+        return FileKind.DIRECTIONS
     if head.startswith(b"PK\x03\x04"):
         is_session = DOCUMENT_NAME.encode() in head[:120] or suffix == SESSION_SUFFIX
         return FileKind.SESSION if is_session else FileKind.MODEL

@@ -37,6 +37,7 @@ class Opener(QObject):
     portrait_found = Signal(object)  # Path
     session_found = Signal(object)  # Path
     looks_found = Signal(object)  # tuple[Path, ...]
+    directions_found = Signal(object)  # tuple[Path, ...]
     film_found = Signal()  # its timeline is the session's now
     locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
 
@@ -64,6 +65,7 @@ class Opener(QObject):
             self._messages.warn(f"{len(paths)} files are too many at once; the first {MAX_FILES} are opened.")
         models: list[Path] = []
         looks: list[Path] = []
+        directions: list[Path] = []
         others: deque[tuple[FileKind, Path]] = deque()
         for path in paths[:MAX_FILES]:
             try:
@@ -75,12 +77,16 @@ class Opener(QObject):
                 models.append(path)
             elif kind is FileKind.LOOK:
                 looks.append(path)
+            elif kind is FileKind.DIRECTIONS:
+                directions.append(path)
             else:
                 others.append((kind, path))
         for index, path in enumerate(models):
             self.load_model(path, (Side.A, Side.B)[index % 2] if len(models) > 1 else side)
         if looks:
             self.looks_found.emit(tuple(looks))
+        if directions:
+            self.directions_found.emit(tuple(directions))
         self._open_first(others)
 
     def _open_first(self, found: deque[tuple[FileKind, Path]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from desk import Desk, MakeDesk
 from PySide6.QtCore import Qt
@@ -21,7 +22,7 @@ from engine.direction_events import (
 )
 from engine.look import Look
 from engine.look_file import write_look
-from engine.messages import JobOutcome, MakeThumbnail
+from engine.messages import JobOutcome, LoadModel, MakeThumbnail
 from engine.state import DirectionUse, StyleEdit, View, with_direction, with_seed, with_style_edit
 from gui.directions.flow import DirectionFlow
 from gui.directions.section import DirectionSection
@@ -268,6 +269,15 @@ def test_that_a_file_dropped_on_the_section_becomes_a_slider(
     desk.wait_until(lambda: desk.state.directions)
     assert [use.name for use in desk.state.directions] == ["age"]
     assert [row.record.name for row in desk.studio.directions.window.kept.rows] == ["age"]
+
+
+def test_that_a_direction_dropped_on_the_picture_is_told_from_a_model(desk: Desk, tmp_path: Path) -> None:
+    np.save(tmp_path / "age.npy", np.ones((1, 64), np.float32))
+    np.savez(tmp_path / "comps.npz", lat_comp=np.ones((1, 64), np.float32))
+    desk.drop(tmp_path / "age.npy", tmp_path / "comps.npz")
+    wanted = [job.path.name for job in desk.engine.submitted if isinstance(job, ImportDirections)]
+    assert wanted == ["age.npy", "comps.npz"]
+    assert not [job for job in desk.engine.submitted if isinstance(job, LoadModel)]
 
 
 def test_that_other_files_are_not_taken_by_the_section(desk: Desk, section: DirectionSection, tmp_path: Path) -> None:
