@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
 
 from engine.change_label import change_label
-from engine.differences import differences, summary
+from engine.differences import main_difference, summary
 from engine.history import HistoryEntry
 from engine.state import EditState
 from gui.explore import LABEL
@@ -375,7 +375,7 @@ class HistoryTreeView(QAbstractScrollArea):
         before = self._entries[parent].state
         if entry.label not in (LABEL, change_label(before, entry.state)):
             return entry.label
-        return next(iter(differences(before, entry.state)), entry.label)
+        return main_difference(before, entry.state) or entry.label
 
     def words(self, place: int) -> str:
         """What an entry is, and what it changed."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
-from engine.differences import differences, summary
+from engine.differences import differences, main_difference, summary
 from engine.state import (
     Blend,
     DirectionUse,
@@ -257,6 +257,23 @@ def test_that_a_difference_is_said_in_words(new: EditState, words: str) -> None:
 def test_that_words_can_be_shown_whatever_the_states_hold(old: EditState, new: EditState) -> None:
     assert differences(old, old) == ()
     assert not any(category(letter) == "Cc" for phrase in differences(old, new) for letter in phrase)
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (with_alpha(RICH, 0.62), "alpha 0.62"),
+        (with_seed(RICH, 44), "seed 44"),
+        (with_models(RICH, b=A), "model B portrait"),
+        (replace(RICH, blend=Blend(swap_resolution=64)), "swap resolution 64"),
+        (replace(RICH, latent=StoredLatent("e" * 64, "Aunt Agatha")), "Aunt Agatha"),
+        (replace(RICH, mix=()), "seed 3 no longer mixed in"),
+        (replace(RICH, mix=(replace(RICH.mix[0], muted=True),)), "seed 3 muted"),
+        (RICH, ""),
+    ],
+)
+def test_that_the_main_difference_says_what_is_now(new: EditState, words: str) -> None:
+    assert main_difference(RICH, new) == words
 
 
 def test_that_many_differences_are_cut_short() -> None:
