@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QWidget
 from engine.errors import EngineError, printable
 from engine.failures import as_engine_error
 from engine.latents import LatentStore
-from engine.library_export import export_things
 from engine.library_file import MAX_NAME_CHARS
 from engine.library_records import DirectionRecord, ModelRecord
 from engine.library_tags import Kind
@@ -90,7 +89,16 @@ class LibraryFlow(QObject):
 
     def connect_actions(self, actions: Actions) -> None:
         actions["library"].triggered.connect(self.open_window)
-        actions["find_on_shelf"].triggered.connect(self._shelf.search.begin)
+
+        def find() -> None:
+            if actions["hide_docks"].isChecked():
+                actions["hide_docks"].trigger()
+            dock = self._shelf.parentWidget()
+            if dock is not None:
+                dock.show()
+            self._shelf.search.begin()
+
+        actions["find_on_shelf"].triggered.connect(find)
 
     def close(self) -> None:
         self._missing.close()
@@ -243,6 +251,8 @@ class LibraryFlow(QObject):
         self._exporting.start()
 
     def _export(self, things: list[Thing], folder: Path) -> None:
+        from engine.library_export import export_things
+
         try:
             written = export_things(self._collection.library, self._store, things, folder)
         except Exception as error:  # noqa: BLE001 - whatever it is, the window is told

@@ -29,6 +29,7 @@ def test_that_the_whole_window_can_be_imported_without_torch() -> None:
 # What is opened later, or is used by the engine only, is imported then: it would delay the first paint.
 LATER = (
     "av", "gui.align_view", "gui.animate", "gui.export_dialog", "gui.help_dialogs", "gui.measuring", "gui.training",
+    "engine.download", "gui.get_models.flow", "gui.library_window.window",
     "cv2", "importlib.metadata", "PIL", "psutil", "torch", "typer",
 )
 

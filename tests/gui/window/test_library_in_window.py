@@ -128,6 +128,14 @@ def test_that_a_shelf_of_many_portraits_stays_short_and_finds_them_all(desk: Des
     assert "face 77" in [item.name for item in shelf(desk).portraits.items]
 
 
+def test_that_the_search_brings_hidden_panels_back(desk: Desk) -> None:
+    desk.studio.window.actions_["hide_docks"].trigger()
+    assert not shelf(desk).isVisible()
+    desk.studio.window.actions_["find_on_shelf"].trigger()
+    assert shelf(desk).isVisible()
+    assert shelf(desk).search.field.hasFocus()
+
+
 # --- names, tags, trash -------------------------------------------------------------------------------------------
 
 
