@@ -136,6 +136,6 @@ class ResolvedEdit:
         if self.model_b is None:
             return self
         warnings = self.warnings
-        if space is BlendSpace.LATENTS and isinstance(self.latent, StoredLatent):
+        if space is BlendSpace.LATENTS and isinstance(self.latent, StoredLatent) and ONE_READING not in warnings:
             warnings = (*warnings, ONE_READING)
         return replace(self, space=space, warnings=warnings)
