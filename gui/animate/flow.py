@@ -288,7 +288,7 @@ class AnimateFlow(QObject):
 
     def _offer_keys(self) -> None:
         """In the menus of all controls, also of those that have come since."""
-        for control in self._window.controls_dock.findChildren(HandWidget):
+        for control in self._window.findChildren(HandWidget):
             if not control.property("offers_key"):
                 control.setProperty("offers_key", True)
                 control.menu_opening.connect(partial(self._offer_key, control))

@@ -9,6 +9,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from engine.animation.parameters import style_path
 from engine.direction_events import StyleLayer
 from engine.state import EditState, StyleEdit, with_style_edit
 from gui.panels.calm_combo import CalmComboBox
@@ -167,6 +168,7 @@ class StylesWindow(QWidget):
         if layer is not None:
             for slider, channel in zip(self.sliders, self._channels, strict=False):
                 slider.set_label(f"Channel {channel}")
+                slider.set_parameter(style_path(StyleEdit(layer.position, channel, 0.0, layer.torgb)))
                 slider.set_help(
                     f"Channel {channel}: one sigma is {layer.sigmas[channel]:.3g} of its style, "
                     f"about {layer.effects[channel]:.2%} of what the layer gives"
