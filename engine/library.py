@@ -293,6 +293,9 @@ class Library:
     def look_thumbnail(self, look_id: int) -> bytes | None:
         return self._look_table.thumbnail(look_id)
 
+    def set_look_thumbnail(self, look_id: int, png: bytes) -> None:
+        self._look_table.set_thumbnail(look_id, png)
+
     def rename_look(self, look_id: int, name: str) -> str:
         return self._look_table.rename(look_id, name)
 

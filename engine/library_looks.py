@@ -39,6 +39,9 @@ class LookTable:
     def thumbnail(self, look_id: int) -> bytes | None:
         return self._file.thumbnail("SELECT thumbnail FROM looks WHERE id = ?", look_id)
 
+    def set_thumbnail(self, look_id: int, png: bytes) -> None:
+        self._file.set_thumbnail("UPDATE looks SET thumbnail = ? WHERE id = ?", png, look_id)
+
     def rename(self, look_id: int, name: str) -> str:
         """Give a look another name, and return it: it is made unlike that of every other one."""
         with self._file.writing("rename the look") as connection:

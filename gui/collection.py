@@ -192,6 +192,12 @@ class Collection(QObject):
     def look_picture(self, look: ShelfLook) -> QImage | None:
         return None if look.id is None else _picture(self._library.look_thumbnail(look.id))
 
+    def set_look_picture(self, look_id: int, picture: QImage) -> None:
+        try:
+            self._library.set_look_thumbnail(look_id, png_bytes(picture))
+        except EngineError as error:
+            self.failed.emit(error)
+
     # --- pictures of models ---------------------------------------------------------------------------------------
 
     def model_picture(self, sha256: str) -> QImage | None:

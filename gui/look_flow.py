@@ -87,6 +87,7 @@ class LookFlow(QObject):
         self._numbers = itertools.count()
         self._drawn: dict[str, EditState] = {}
         self._pictures: dict[str, QImage] = {}
+        self._unpictured: dict[str, int] = {}
         self._wanted: dict[str, tuple[str, EditState]] = {}
         self._soon = QTimer(shelf)  # ends with the widget that it looks at
         self._soon.setSingleShot(True)
@@ -169,6 +170,8 @@ class LookFlow(QObject):
         shown = picture or self._collection.look_picture(one)
         if shown is not None:
             self._pictures[one.key] = shown
+        elif one.id is not None:
+            self._unpictured[one.key] = one.id
         return ShelfItem(one.key, one.look.name, "", shown, "", tip, self._shares(one.look), usable)
 
     def _shares(self, look: Look) -> tuple[float, ...]:
@@ -215,6 +218,9 @@ class LookFlow(QObject):
         wanted, state = self._wanted.get(key, ("", None))
         if tag == wanted and state is not None:
             self._drawn[key] = state
+        look_id = self._unpictured.pop(key, None)
+        if look_id is not None:
+            self._collection.set_look_picture(look_id, picture)
         self._pictures[key] = picture  # also for when a search has hidden it
         self._shelf.set_thumbnail(key, picture)
         self._thumbnails.forget(tag)  # the shelf has it; every face makes a new one

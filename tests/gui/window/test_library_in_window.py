@@ -345,3 +345,10 @@ def test_that_a_renamed_model_is_called_so_over_its_picture_and_keeps_its_portra
     assert record.model.name == "my faces"
     shelf(desk).latent_picked.emit(record)
     assert desk.state.model_a == desk.models["portrait"]  # not exchanged for itself
+
+
+def test_that_a_look_that_came_without_a_picture_has_one_in_the_library_once_it_was_drawn(desk: Desk) -> None:
+    kept = desk.studio.collection.add_look(look_of(desk.state, "Warm"))
+    assert kept is not None
+    assert kept.id is not None
+    desk.wait_until(lambda: desk.studio.library.look_thumbnail(kept.id or 0) is not None)
