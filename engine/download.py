@@ -29,6 +29,9 @@ MARGIN_BYTES = 256 << 20
 """Room that stays free on the disk; the conversion of the model needs it next."""
 
 STALL_S = 30.0
+DRIP_BYTES = 4096
+"""A server that sends less in twice the time that it may be silent is as good as silent."""
+
 DOWNLOADING = "Downloading"
 RETRIES = 5
 """Tries in a row that bring nothing."""
@@ -264,6 +267,7 @@ class Download:
     def _receive(self, stream: WebStream) -> None:
         part = self._part
         total = part.mark.total if part.mark else None
+        slow_since, came = time.monotonic(), 0
         while total is None or part.size < total:
             self._stop_if_cancelled()
             block = stream.read(READ_BYTES if total is None else min(READ_BYTES, total - part.size))
@@ -283,6 +287,11 @@ class Download:
             if part.size == 0 and _is_text(block):
                 raise self._web_page()
             part.append(block)
+            came += len(block)
+            if came >= DRIP_BYTES:
+                slow_since, came = time.monotonic(), 0
+            elif time.monotonic() - slow_since > 2 * self._stall_s:
+                raise ServerCutError("the server only drips")
             self._speed.add(len(block))
             self._tell(DOWNLOADING)
 

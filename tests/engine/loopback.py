@@ -22,6 +22,7 @@ class Answer:
         cut_after: Bytes of the body after which the connection breaks.
         stall_after: Bytes of the body after which nothing more comes until the server is closed.
         pause_s: After every chunk.
+        chunk: Bytes that are sent at once.
     """
 
     body: bytes = b""
@@ -31,6 +32,7 @@ class Answer:
     cut_after: int | None = None
     stall_after: int | None = None
     pause_s: float = 0.0
+    chunk: int = CHUNK
 
 
 Responder = Callable[[int, Any], Answer]
@@ -82,8 +84,8 @@ class Loopback:
         handler.end_headers()
         stops = [stop for stop in (answer.cut_after, answer.stall_after) if stop is not None]
         end = min([len(answer.body), *stops])
-        for start in range(0, end, CHUNK):
-            handler.wfile.write(answer.body[start : min(end, start + CHUNK)])
+        for start in range(0, end, answer.chunk):
+            handler.wfile.write(answer.body[start : min(end, start + answer.chunk)])
             if answer.pause_s and self.closing.wait(answer.pause_s):
                 return
         handler.wfile.flush()

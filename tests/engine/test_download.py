@@ -66,6 +66,15 @@ def test_that_a_server_that_falls_silent_is_asked_again(tmp_path: Path) -> None:
     assert [request.get("Range") for request in server.requests] == [None, "bytes=50000-"]
 
 
+def test_that_a_server_that_only_drips_is_asked_again(tmp_path: Path) -> None:
+    def respond(number: int, handler: Any) -> Answer:
+        return ranged(handler, MODEL, pause_s=0.0 if number else 0.01, chunk=8192 if number else 1)
+
+    with serving(respond) as server:
+        assert fetch(order(server, tmp_path), stall_s=0.1).sha256 == SHA256
+        assert len(server.requests) == 2
+
+
 def test_that_a_server_that_never_brings_anything_is_given_up_and_what_came_is_kept(tmp_path: Path) -> None:
     def respond(number: int, handler: Any) -> Answer:
         return ranged(handler, MODEL, cut_after=70_000 if number == 0 else 0)
@@ -313,7 +322,7 @@ def test_that_too_little_room_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 1000))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 10**9, 1000))
     with (
         serving(lambda n, handler: ranged(handler, MODEL)) as server,
         pytest.raises(StorageError, match=r"too little room for FFHQ faces: it needs 200 kB more, and 1.0 kB"),
