@@ -342,3 +342,9 @@ def model_refs(state: EditState) -> tuple[ModelRef, ...]:
     """Every model that the state names, each once: A, B, then the overlays."""
     named = (state.model_a, state.model_b, *(overlay.model for overlay in state.overlays))
     return tuple(dict.fromkeys(ref for ref in named if ref is not None))
+
+
+def differs_from_a(state: EditState) -> bool:
+    """Whether the state makes another network than model A's own, so that there is one to save."""
+    changes = (state.model_b, state.overlays, state.directions, state.style_edits)
+    return state.model_a is not None and any(changes)

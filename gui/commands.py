@@ -15,7 +15,7 @@ from engine.messages import BlendSaved, DrawLines, EngineReady, JobFinished, Lin
 from engine.places import resources_folder
 from engine.sample_portraits import sample_name, sample_photos
 from engine.session_file import SESSION_SUFFIX
-from engine.state import ModelRef
+from engine.state import ModelRef, differs_from_a, model_refs
 from gui.actions import THEME_ACTIONS, VIEW_ACTIONS
 from gui.canvas import CanvasMode
 from gui.collection import Collection
@@ -151,12 +151,12 @@ class Commands(QObject):
         actions["redo"].setEnabled(history.can_redo)
         actions["undo"].setText(f"Undo {history.undo_label}".strip())
         actions["redo"].setText(f"Redo {history.redo_label}".strip())
-        has_model, has_both = state.model_a is not None, None not in (state.model_a, state.model_b)
+        has_model = state.model_a is not None
+        actions["swap"].setEnabled(has_model and state.model_b is not None)
+        actions["save_blend"].setEnabled(differs_from_a(state))
         exports = ("export", "export_sheet", "export_network", "batch")
         for name in (*exports, "copy", "new_seed", "surprise", "open_portrait"):
             actions[name].setEnabled(has_model)
-        for name in ("swap", "save_blend"):
-            actions[name].setEnabled(has_both)
         actions["restore"].setEnabled(self._documents.can_restore)
         path = self._session.path
         self._window.setWindowTitle(f"{path.stem if path else 'Untitled'}[*] - Graft")
@@ -245,9 +245,10 @@ class Commands(QObject):
     @Slot()
     def save_blend(self) -> None:
         state = self._session.state
-        if state.model_a is None or state.model_b is None:
+        if not differs_from_a(state):
             return
-        start = self._settings.folder("models") / f"{state.model_a.name}-{state.model_b.name}.safetensors"
+        names = "-".join(ref.name for ref in model_refs(state)).replace("/", "-")
+        start = self._settings.folder("models") / f"{names[:120]}.safetensors"
         name, _ = QFileDialog.getSaveFileName(
             self._window, "Save the blend as a model", str(start), file_filter("Graft models", (".safetensors",))
         )

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from engine.export.network_formats import FORMATS, NetworkFormat
-from engine.state import EditState, View
+from engine.state import EditState, View, differs_from_a, model_refs
 from gui.export.dialog import TargetDialog
 from gui.settings import Settings
 from gui.widgets.segmented import Segment, Segmented
@@ -24,9 +24,10 @@ class NetworkDialog(TargetDialog):
     def __init__(self, state: EditState, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__("Export network", parent)
         self._state = state
-        self.whose = Segmented(WHOSE if state.model_b or state.overlays else WHOSE[:1])
+        offered = [whose for whose in WHOSE if _is_there(View(whose.key), state)]
+        self.whose = Segmented(offered)
         self.whose.setAccessibleName("Whose network")
-        self.whose.set_current((View.BLEND if state.model_b or state.overlays else View.A).value)
+        self.whose.set_current((View.BLEND if differs_from_a(state) else View.A).value)
         self.target = TargetFields(
             self, settings, "networks", self._stem(), {form.value: facts.name for form, facts in FORMATS.items()},
             suffix_of=lambda key: FORMATS[NetworkFormat(key)].suffix,
@@ -47,12 +48,18 @@ class NetworkDialog(TargetDialog):
         return NetworkFormat(self.target.key)
 
     def _stem(self) -> str:
-        a, b = self._state.model_a, self._state.model_b
-        chosen = {View.A.value: [a], View.B.value: [b]}.get(self.whose.current, [a, b])
-        return "-".join(ref.name for ref in chosen if ref is not None).replace("/", "-") or "network"
+        alone = {View.A.value: self._state.model_a, View.B.value: self._state.model_b}.get(self.whose.current)
+        chosen = model_refs(self._state) if alone is None else (alone,)
+        return "-".join(ref.name for ref in chosen).replace("/", "-")[:120] or "network"
 
     def _rename(self) -> None:
         self.target.name.setText(self._stem() + self.target.suffix)
 
     def _explain(self) -> None:
         self.promise.setText(f"{FORMATS[self.form].tip}. {PROMISE}")
+
+
+def _is_there(view: View, state: EditState) -> bool:
+    if view is View.B:
+        return state.model_b is not None
+    return view is View.A or differs_from_a(state)
