@@ -175,8 +175,8 @@ class ExploreFlow(QObject):
         if state is None:
             return
         self._sheet = sheet
-        found = list(sheet.states(state, self._collection.descriptor(state.model_a)))
         edge = math.isqrt(sheet.count + 1)
+        found = list(sheet.states(state, self._collection.descriptor(state.model_a)))[: edge * edge - 1]
         found.insert(place_of_present(edge), state)
         varies = any(one != state for one in found)
         kept = self._kept_states()

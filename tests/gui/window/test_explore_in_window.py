@@ -23,7 +23,7 @@ from engine.state import (
     with_latent,
     with_seed,
 )
-from engine.variations import Vary, direction_lock, overlay_lock
+from engine.variations import Sheet, Vary, direction_lock, overlay_lock
 from gui.canvas import CanvasMode
 from gui.directions import section
 from gui.explore.flow import NOTHING_VARIES, ExploreFlow
@@ -262,6 +262,18 @@ def test_that_one_can_leave(desk: Desk, explore: ExploreFlow, way: str) -> None:
     assert desk.studio.window.centre is desk.studio.canvas
     assert not desk.studio.window.actions_["explore"].isChecked()
     explore.take(0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 98, 99])
+def test_that_a_sheet_from_a_strange_file_is_a_square_too(desk: Desk, explore: ExploreFlow, count: int) -> None:
+    explore.reopen(0, Sheet(1, (Vary.PAD,), 1e6, count))
+    edge = page(desk).sheet.edge
+    assert len(states(desk)) == edge * edge <= count + 1
+    assert desk.state in states(desk)
+    assert page(desk).edge == 3
+    assert page(desk).distance.value == 1.0
+    explore.again()
+    assert len(states(desk)) == 9
 
 
 def test_that_an_emptied_window_has_nothing_to_explore(make_desk: MakeDesk) -> None:
