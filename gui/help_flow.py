@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtWidgets import QWidget
 
 from engine.library_records import LatentRecord
 from engine.state import Blend, ModelRef, Side, with_blend, with_models
@@ -20,6 +21,7 @@ from gui.session import Session
 from gui.settings import Settings
 from gui.shortcuts import native, portable
 from gui.widgets.edit_slider import EditSlider
+from gui.widgets.section import Section
 from gui.widgets.value_field import ValueField
 
 _WITH_VALUE = re.compile(r"^\s*(?P<name>\D.*?)\s*(?:=|\bto\b|\s)\s*(?P<value>[-+.(\d][-+*/.()\d\s%]*)$")
@@ -86,11 +88,11 @@ class HelpFlow(QObject):
         name, value = found["name"].lower().strip(), found["value"].strip()
         inside = self._window.parts.controls
         controls: list[EditSlider | ValueField] = [*inside.findChildren(EditSlider), *inside.findChildren(ValueField)]
-        answering = [one for one in controls if name in one.accessibleName().lower() and one.can_take(value)]
-        for one in sorted(answering, key=lambda one: len(one.accessibleName())):
-            if one.isEnabled():
-                words = f"Set {one.accessibleName()} to {value}"
-                yield Entry(words, partial(one.take_text, value), "value", is_exact=True)
+        named = {_full_name(one): one for one in controls if one.isEnabled()}
+        wanted = name.split()
+        for full, one in sorted(named.items(), key=lambda item: _distance(name, item[0])):
+            if all(word in full.lower() for word in wanted) and one.can_take(value):
+                yield Entry(f"Set {full} to {value}", partial(one.take_text, value), "value", is_exact=True)
 
     def _models(self, query: str) -> Iterator[Entry]:
         if not query.strip():
@@ -125,3 +127,18 @@ class HelpFlow(QObject):
         if query.strip():
             for path in self._settings.recent_files():
                 yield Entry(f"Open {path.name}", partial(self._open_paths, [path]), "recent file")
+
+
+def _full_name(control: QWidget) -> str:
+    """A control's name, after that of its section where it does not say it itself: "Noise strength"."""
+    name, parent = control.accessibleName(), control.parentWidget()
+    while parent is not None and not isinstance(parent, Section):
+        parent = parent.parentWidget()
+    if parent is None or parent.title.lower() in name.lower():
+        return name
+    return f"{parent.title}: {name}"
+
+
+def _distance(wanted: str, full: str) -> tuple[bool, int]:
+    """How far a name is from what was typed: the very name first, then the shortest."""
+    return full.lower().rpartition(": ")[2] != wanted, len(full)

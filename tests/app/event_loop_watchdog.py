@@ -59,7 +59,8 @@ class EventLoopWatchdog(QObject):
         self._answered = threading.Event()
         self._ended = threading.Event()
         self._loop_thread = threading.get_ident()
-        self._clock = time.pthread_getcpuclockid(self._loop_thread)
+        knows_clock = hasattr(time, "pthread_getcpuclockid")  # not every system does: `cpu_s` is the wait then
+        self._clock = time.pthread_getcpuclockid(self._loop_thread) if knows_clock else None
         self._thread = threading.Thread(target=self._watch, name="event-loop-watchdog", daemon=True)
         self._number = 0
         self.waits_s: list[float] = []
@@ -99,7 +100,7 @@ class EventLoopWatchdog(QObject):
         while not self._ended.wait(BEAT_S):
             self._answered.clear()
             self._number += 1
-            begun, cpu, during = time.perf_counter(), time.clock_gettime(self._clock), self._during()
+            begun, cpu, during = time.perf_counter(), self._cpu_s(), self._during()
             self._beat.emit(self._number)
             seen: Counter[str] = Counter()
             while not self._answered.wait(_LOOK_EVERY_S):
@@ -111,7 +112,10 @@ class EventLoopWatchdog(QObject):
             self.waits_s.append(wait)
             if wait > self._late_s:
                 stack = seen.most_common(1)[0][0] if seen else ""
-                self.stalls.append(Stall(wait, time.clock_gettime(self._clock) - cpu, during, stack))
+                self.stalls.append(Stall(wait, self._cpu_s() - cpu, during, stack))
+
+    def _cpu_s(self) -> float:
+        return time.perf_counter() if self._clock is None else time.clock_gettime(self._clock)
 
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._loop_thread)

@@ -32,6 +32,9 @@ def do(desk: Desk, query: str) -> None:
 def test_that_a_value_is_set_by_its_name(desk: Desk) -> None:
     do(desk, "alpha 0.25")
     assert desk.state.blend.alpha == 0.25
+    do(desk, "noise strength 0.5")
+    assert desk.state.noise.strength == 0.5
+    desk.studio.window.actions_["undo"].trigger()
     do(desk, "psi=1/2")
     assert desk.state.truncation_psi == 0.5
     desk.studio.window.actions_["undo"].trigger()
