@@ -12,7 +12,7 @@ from engine.messages import Pixels
 from engine.state import EditState
 from gui.thumbnails import SIZE_PX, Thumbnails
 
-KEPT_TAGS = 4000
+KEPT = 4000
 
 
 class StatePictures(QObject):
@@ -27,15 +27,18 @@ class StatePictures(QObject):
         *,
         prefix: str = "state:",
         size_px: int = SIZE_PX,
+        kept: int = KEPT,
     ) -> None:
         """
         Args:
             prefix: Of the tags: pictures of one size have one of their own.
+            kept: Of how many states; the oldest go first.
         """
         super().__init__(parent)
         self._thumbnails = thumbnails
         self._prefix = prefix
         self._size_px = size_px
+        self._kept = kept
         self._tags: dict[EditState, str] = {}
         self._states: dict[str, EditState] = {}
         self._numbers = itertools.count()
@@ -68,9 +71,10 @@ class StatePictures(QObject):
     def tag(self, state: EditState) -> str:
         tag = self._tags.get(state)
         if tag is None:
-            while len(self._tags) >= KEPT_TAGS:
-                oldest = next(iter(self._tags))
-                del self._states[self._tags.pop(oldest)]
+            while len(self._tags) >= self._kept:
+                gone = self._tags.pop(next(iter(self._tags)))
+                del self._states[gone]
+                self._thumbnails.forget(gone)
             tag = self._tags[state] = f"{self._prefix}{next(self._numbers)}"
             self._states[tag] = state
         return tag

@@ -27,7 +27,11 @@ from gui.thumbnails import Thumbnails
 
 SOON_MS = 120
 DWELL_MS = 140
+SIZES_PX = (128, 256)
 LARGE_PX = 384
+KEPT, KEPT_LARGE = 160, 40
+"""Pictures in memory: of some sheets, and of what one looked at."""
+
 RECENT = 16
 DEFAULT_WHAT = (Vary.PAD, Vary.MIX, Vary.CURVE)
 NOTHING_VARIES = "Choose above what may vary, and a distance."
@@ -52,8 +56,12 @@ class ExploreFlow(QObject):
         self._collection = collection
         self._messages = messages
         self._settings = settings
-        self._small = StatePictures(thumbnails, self, prefix="explore:", size_px=256)
-        self._large = StatePictures(thumbnails, self, prefix="explore-large:", size_px=LARGE_PX)
+        self._by_size = {
+            size: StatePictures(thumbnails, self, prefix=f"explore-{size}:", size_px=size, kept=KEPT)
+            for size in SIZES_PX
+        }
+        self._small = self._by_size[SIZES_PX[-1]]
+        self._large = StatePictures(thumbnails, self, prefix="explore-large:", size_px=LARGE_PX, kept=KEPT_LARGE)
         self._centre: EditState | None = None
         self._sheet: Sheet | None = None
         self._wanted_sheet: Sheet | None = None
@@ -84,7 +92,8 @@ class ExploreFlow(QObject):
         page.sheet.looked_at.connect(self._look)
         session.history_changed.connect(self._arrive)
         session.locks_changed.connect(self._soon.start)
-        self._small.ready.connect(self._small_ready)
+        for pictures in self._by_size.values():
+            pictures.ready.connect(self._small_ready)
         self._large.ready.connect(self._large_ready)
         self._window.stack.currentChanged.connect(self._centre_changed)
         canvas.mode_changed.connect(self.leave)
@@ -127,7 +136,7 @@ class ExploreFlow(QObject):
             self._window.actions_["explore"].setChecked(False)
             self._soon.stop()
             self._dwell.stop()
-            for pictures in (self._small, self._large):
+            for pictures in (*self._by_size.values(), self._large):
                 pictures.want("sheet", ())
 
     # --- sheets ---------------------------------------------------------------------------------------------------
@@ -178,6 +187,8 @@ class ExploreFlow(QObject):
         edge = math.isqrt(sheet.count + 1)
         found = list(sheet.states(state, self._collection.descriptor(state.model_a)))[: edge * edge - 1]
         found.insert(place_of_present(edge), state)
+        self._small.want("sheet", ())
+        self._small = self._pictures_for(edge)
         varies = any(one != state for one in found)
         kept = self._kept_states()
         cells = [
@@ -194,6 +205,11 @@ class ExploreFlow(QObject):
         missing = [found[place] for place in by_distance if cells[place].picture is None]
         self._small.want("sheet", dict.fromkeys(missing))
         self._remember(sheet)
+
+    def _pictures_for(self, edge: int) -> StatePictures:
+        """As large as they are shown: small ones are drawn several times as fast."""
+        shown_px = self.page.sheet.cell_px_of(edge) * self.page.devicePixelRatioF()
+        return self._by_size[next((size for size in SIZES_PX if size >= shown_px), SIZES_PX[-1])]
 
     def _kept_states(self) -> set[EditState]:
         history = self._session.history

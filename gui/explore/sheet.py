@@ -110,20 +110,16 @@ class VariationSheet(QWidget):
         self.update(self.cell_rect(place).adjusted(-4, -4, 4, 4).toAlignedRect())
 
     def cell_rect(self, place: int) -> QRectF:
-        side = self._side()
         edge = self.edge
+        side = self.cell_px_of(edge)
         left = (self.width() - edge * side - (edge - 1) * GAP_PX) / 2
         top = (self.height() - edge * side - (edge - 1) * GAP_PX) / 2
         return QRectF(left + place % edge * (side + GAP_PX), top + place // edge * (side + GAP_PX), side, side)
 
-    @property
-    def cell_px(self) -> float:
-        """The edge of one picture on screen."""
-        return self._side()
-
-    def _side(self) -> float:
-        room = min(self.width(), self.height()) - 2 * MARGIN_PX - (self.edge - 1) * GAP_PX
-        return max(8.0, math.floor(room / self.edge))
+    def cell_px_of(self, edge: int) -> float:
+        """The edge of one picture on screen, of so many beside each other."""
+        room = min(self.width(), self.height()) - 2 * MARGIN_PX - (edge - 1) * GAP_PX
+        return max(8.0, math.floor(room / edge))
 
     def cell_at(self, position: QPointF) -> int | None:
         return next((place for place in range(len(self._cells)) if self.cell_rect(place).contains(position)), None)

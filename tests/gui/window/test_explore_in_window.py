@@ -70,6 +70,12 @@ def test_that_the_sheet_stands_in_for_the_canvas_with_the_present_picture_in_the
     assert page(desk).sheet.hasFocus()
     drew = [job for job in desk.engine.submitted if isinstance(job, MakeThumbnail) and job.size_px == 256]
     assert {job.state for job in drew} >= set(states(desk)) - {desk.state}
+    page(desk).size_choice._pick(3)
+    desk.wait_until(lambda: len(states(desk)) == 36)
+    drawn(desk)
+    assert page(desk).sheet.cell_px_of(6) < 128 < page(desk).sheet.cell_px_of(3)
+    smaller = [job for job in desk.engine.submitted if isinstance(job, MakeThumbnail) and job.size_px == 128]
+    assert {job.state for job in smaller} >= set(states(desk)) - {desk.state}
 
 
 def test_that_enter_takes_one_as_one_step_and_the_sheet_is_round_it_then(desk: Desk, explore: ExploreFlow) -> None:
