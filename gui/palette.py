@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
-from PySide6.QtGui import QColor, QKeyEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDialog, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from gui.theme import current_theme
 
 MOST_SHOWN = 60
 SIZE = (480, 380)
+_MARGIN_PX, _GAP_PX = 8, 6
 _FROM_TOP_PX = 90
 
 
@@ -53,9 +54,11 @@ class Palette(QDialog):
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setContentsMargins(_MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX)
+        layout.setSpacing(_GAP_PX)
         layout.addWidget(self.field)
-        layout.addWidget(self.list)
+        layout.addWidget(self.list, 1)
+        self.list.setMinimumHeight(0)
         self.resize(*SIZE)
         self.field.textChanged.connect(self._filter)
         self.field.returnPressed.connect(self._run)
@@ -102,6 +105,21 @@ class Palette(QDialog):
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.list.addTopLevelItem(item)
         self._go_to(0)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        """As high as what is listed, up to the usual height."""
+        first = self.list.topLevelItem(0)
+        row = self.list.visualItemRect(first).height() if first is not None else 0
+        field = 2 * _MARGIN_PX + self.field.sizeHint().height()
+        wanted = field + (_GAP_PX + self.list.topLevelItemCount() * row + 4 if row else 0)
+        self.resize(SIZE[0], min(SIZE[1], wanted))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        with QPainter(self) as painter:
+            painter.setPen(QColor(current_theme().line))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     @Slot()
     def _run(self) -> None:
