@@ -58,7 +58,7 @@ def animate(
     size: SizePx = None,
     device: Device = None,
 ) -> None:
-    """Render a film: a timeline of keyframes, or a walk through seeds.
+    """Render a film: keyframes, or a walk through seeds.
 
     Every frame is rendered afresh; their number is exactly length times rate. The timeline goes into the film, which
     can be opened again. While it is made, there is no file of that name, or the old one.

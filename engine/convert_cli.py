@@ -24,7 +24,7 @@ def convert(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Convert a model: into Graft's open format, or for other programs.
+    """Convert a model, into Graft's open format or others.
 
     Graft's own is safetensors, with everything about the network in its metadata. .pt is a state dict in NVIDIA's
     names, or with --to rosinality in that code's layout; .onnx takes z, or with --to onnx-synthesis ws. Whatever is

@@ -77,9 +77,9 @@ def directions(
     samples: Annotated[int, typer.Option(min=100, max=1_000_000, help="Latents to measure on.")] = SAMPLES,
     device: Device = None,
 ) -> None:
-    """Find directions in a model and write them to one file, a step of one sigma each.
+    """Find directions in a model and write them to a file.
 
-    They are used with `render --direction`, or in the window.
+    A step is one sigma each. They are used with `render --direction`, or in the window.
 
     \b
     Examples:
