@@ -83,6 +83,7 @@ class LookFlow(QObject):
         self._settings = settings
         self._dragged_folder = dragged_folder
         self._filter = ShelfFilter()
+        self._on_shelf: tuple[ShelfLook, ...] = ()
         self._found_actions: tuple[QAction, ...] = ()
         self._numbers = itertools.count()
         self._drawn: dict[str, EditState] = {}
@@ -142,7 +143,8 @@ class LookFlow(QObject):
     @Slot()
     def show(self) -> None:
         """Bring the shelf up to date."""
-        self._shelf.set_items(tuple(self._item(one, self._pictures.get(one.key)) for one in self._shown()))
+        self._on_shelf = self._shown()
+        self._shelf.set_items(tuple(self._item(one, self._pictures.get(one.key)) for one in self._on_shelf))
         self._select(self._session.state)
         self._soon.start()
 
@@ -189,7 +191,7 @@ class LookFlow(QObject):
 
     def _select(self, state: EditState) -> None:
         """Mark the look that the picture wears, if it is one of them; of several alike, the one that was picked."""
-        looks = self._shown()
+        looks = self._on_shelf
         worn = [one.key for one in looks if not one.missing and apply_look(one.look, state) == state]
         if self._shelf.selected_key not in worn:
             self._shelf.select(worn[0] if worn else None)
@@ -201,7 +203,7 @@ class LookFlow(QObject):
         if now.model_a is None or not self._shelf.isVisible():
             return
         self._thumbnails.drop_wishes(PREFIX)
-        for one in self._shown():
+        for one in self._on_shelf:
             state = apply_look(one.look, now)
             with suppress(EngineError):  # then it is drawn without; putting it on says why
                 restore_look_arrays(one.look, self._store)
