@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from engine.foresight import likely_states
 from engine.messages import Held
-from engine.state import NoiseMode, with_alpha, with_noise, with_pad, with_seed
+from engine.state import DirectionUse, NoiseMode, with_alpha, with_direction, with_noise, with_pad, with_seed
+from gui.directions.slider_row import SliderRow
 from gui.panels.overlay_rows import OverlayRow
 
 CONTROLS: dict[Held, Callable[[Desk], QWidget]] = {
@@ -25,6 +26,7 @@ CONTROLS: dict[Held, Callable[[Desk], QWidget]] = {
     Held.NOISE: lambda desk: desk.studio.window.parts.controls.noise.strength,
     Held.NOISE_SEED: lambda desk: desk.studio.window.parts.controls.noise.seed,
     Held.OVERLAYS: lambda desk: further_model(desk).alpha,
+    Held.DIRECTIONS: lambda desk: direction(desk).slider,
 }
 
 
@@ -32,6 +34,15 @@ def further_model(desk: Desk) -> OverlayRow:
     blend = desk.studio.window.parts.controls.blend
     blend.lay_over(desk.models["toon"].sha256)
     row = blend.overlays.rows[0]
+    desk.wait_until(row.isVisible)
+    return row
+
+
+def direction(desk: Desk) -> SliderRow:
+    section = desk.studio.window.parts.controls.directions
+    section.set_folded(False)
+    desk.studio.session.edit(with_direction(desk.state, 0, DirectionUse("0" * 64, name="age")))
+    row = section.rows[0]
     desk.wait_until(row.isVisible)
     return row
 
