@@ -130,6 +130,11 @@ class ExploreFlow(QObject):
             self._window.show_in_centre(None)
             self._window.parts.canvas.setFocus()
 
+    def close(self) -> None:
+        """The window is about to go, and its parts with it, one after the other."""
+        self.leave()
+        self._window.stack.currentChanged.disconnect(self._centre_changed)
+
     @Slot(int)
     def _centre_changed(self, _index: int) -> None:
         if not self.is_open:
