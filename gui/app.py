@@ -588,7 +588,7 @@ class Studio(QObject):
         self.settings.set("view", self.canvas.mode.value)
         for name in (
             "animating", "training", "measuring", "get_models", "doctor", "batch",
-            "mixing", "clipboard", "directions", "history",
+            "mixing", "clipboard", "directions", "explore", "history",
         ):
             if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
                 flow.close()
