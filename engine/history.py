@@ -25,8 +25,8 @@ class History:
     Entries are numbered in the order in which they came: a parent is always before its children, and the first is the
     root. Undo goes to the parent, redo to the child that was visited last (or else the newest).
 
-    When there are more than `max_entries`, or they weigh more than `max_bytes`, the oldest go that nothing hangs on
-    and that are not on the present path; unmarked ones first, and before the marked ones the root.
+    When there are more than `max_entries`, or they weigh more than `max_bytes`, a fiftieth goes: the oldest that
+    nothing hangs on and that are not on the present path, unmarked ones first, and before the marked ones the root.
     """
 
     def __init__(self, state: EditState, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
@@ -325,6 +325,7 @@ class History:
         too_heavy = sum(self._sizes) - self._max_bytes
         if over <= 0 and too_heavy <= 0:
             return
+        over += self._max_entries // 50  # some at once: a full history is not rebuilt with every step
         gone: set[int] = set()
         hanging = [len(children) for children in self._children]
         path = {*self.path, *(() if protected is None else (protected,))}
