@@ -26,7 +26,7 @@ from engine.export.stills import still_suffix
 from engine.headless import Headless
 from engine.latent_file import read_latent, write_latent
 from engine.messages import InvertPortrait, OpenPortrait, PortraitInverted, PortraitOpened
-from engine.picture_folder import SUFFIXES, picture_files
+from engine.picture_folder import PHOTO_SUFFIXES, picture_files
 from engine.state import EditState, Latent, ModelRef, View, with_latent, with_seed
 from engine.state_json import state_to_json
 from engine.strict_json import parse_json_object
@@ -38,7 +38,6 @@ SHEET = "sheet.png"
 SHEET_CELL_PX = 192
 MAX_ON_SHEET = 200
 MAX_MANIFEST_BYTES = 16 << 20
-PHOTO_SUFFIXES = SUFFIXES | {".heic", ".heif", ".avif"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,10 @@ from gui.widgets.job_card import words_for_time
 
 CARD_ID = "batch"
 SHOWN_PX = QSize(1600, 1600)
-TOLD = 4
-"""Photos that were left out and are named; the rest is counted."""
+TOLD, NAMED = 3, 3
+"""Reasons for leaving photos out, and photos of each; the rest is counted."""
+
+NONE_MADE = "None of them could be made."
 
 
 class BatchFlow(QObject):
@@ -115,7 +117,8 @@ class BatchFlow(QObject):
             return
         self._settings.set_folder("batch", wish.folder)
         self._folder, self._skipped, self._finished = wish.folder, [], None
-        self.window.left_out.setText("")
+        self.window.show_left_out("")
+        self.window.sheet.show_sheet(None, IDLE)
         self.window.set_at_work(True)
         self._card.begin(f"Look on many, to {printable(wish.folder.name, 40)}")
         self._show_progress("Getting ready", None)
@@ -138,7 +141,7 @@ class BatchFlow(QObject):
                 self._reader.want(Path(file))
             case BatchSkipped() as skipped:
                 self._skipped.append(skipped)
-                self.window.left_out.setText(_skipped_words(self._skipped))
+                self.window.show_left_out(skipped_words(self._skipped))
             case BatchFinished() as finished:
                 self._finished = finished
 
@@ -160,8 +163,10 @@ class BatchFlow(QObject):
     @Slot()
     def _done(self) -> None:
         finished = self._finished
-        words = "Done."
+        words, sentence = "Done.", "The look is on all of them."
         if finished is not None:
+            if finished.failed:
+                sentence = "The look is on all that could be read." if finished.made + finished.kept else NONE_MADE
             counts = ((finished.made, "made"), (finished.kept, "there already"), (finished.failed, "left out"))
             parts = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing made"
             words = f"{parts[0].upper()}{parts[1:]}, in {words_for_time(finished.elapsed_s)}."
@@ -170,7 +175,7 @@ class BatchFlow(QObject):
         self._end(words)
         self.window.bar.set_fraction(1.0)
         folder = QUrl.fromLocalFile(str(self._folder))
-        self._messages.say("The look is on all of them.", words, Choice("Show folder", lambda: _open(folder)))
+        self._messages.say(sentence, words, Choice("Show folder", lambda: _open(folder)))
 
     @Slot(str)
     def _failed(self, problem: str) -> None:
@@ -185,6 +190,8 @@ class BatchFlow(QObject):
     def _end(self, words: str) -> None:
         self.window.state.setText(words)
         self.window.set_at_work(False)
+        if self.window.bar.fraction is None:
+            self.window.bar.set_fraction(0.0)
         self._card.end()
         self._show_look()
 
@@ -215,10 +222,16 @@ def _arguments(wish: BatchWish, recipe: Path) -> list[str]:
     return words
 
 
-def _skipped_words(skipped: list[BatchSkipped]) -> str:
-    told = "; ".join(
-        f"{printable(one.name, 40)}: {printable(one.problem.removeprefix(f'{one.name}: '), 90)}"
-        for one in skipped[:TOLD]
-    )
-    more = f"; and {len(skipped) - TOLD} more" if len(skipped) > TOLD else ""
-    return f"Left out: {told}{more}"
+def skipped_words(skipped: list[BatchSkipped]) -> str:
+    """Each reason once, with whom it is about."""
+    names: dict[str, list[str]] = {}
+    for one in skipped:
+        problem = one.problem.removeprefix(f"{one.name}: ").replace(one.name, "it")
+        names.setdefault(problem, []).append(printable(one.name, 40))
+    told = []
+    for problem, whose in list(names.items())[:TOLD]:
+        more = f" and {len(whose) - NAMED} more" if len(whose) > NAMED else ""
+        told.append(f"{', '.join(whose[:NAMED])}{more}: {printable(problem, 120).removesuffix('.')}")
+    if rest := sum(len(whose) for whose in list(names.values())[TOLD:]):
+        told.append(f"and {rest} more")
+    return f"Left out: {'; '.join(told)}."

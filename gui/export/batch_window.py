@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from engine.errors import EngineError
 from engine.number_lists import read_seeds
+from engine.picture_folder import PHOTO_SUFFIXES
 from gui.exporting import FORMATS
 from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
@@ -73,7 +74,11 @@ class BatchWindow(QWidget):
         self.look.setWordWrap(True)
         self.look_picture = QLabel()
         self.photos = FolderChoice(
-            "Photos", "Drop a folder of portraits, or click to choose", "batch.photos", settings
+            "Photos",
+            "Drop a folder of portraits, or click to choose",
+            "batch.photos",
+            settings,
+            suffixes=PHOTO_SUFFIXES,
         )
         self.seeds = QLineEdit()
         self.seeds.setAccessibleName("Seeds")
@@ -102,6 +107,7 @@ class BatchWindow(QWidget):
         self.bar = ProgressLine()
         self.left_out = caption_label()
         self.left_out.setWordWrap(True)
+        self.left_out.hide()
         self.sheet = SheetView()
         self.sheet.setAccessibleName("The pictures so far")
         self._lay_out()
@@ -113,6 +119,7 @@ class BatchWindow(QWidget):
         for keys, run in (("Ctrl+W", self.close), ("Ctrl+Return", self.start.click)):
             QShortcut(QKeySequence(keys), self).activated.connect(run)
         self.check()
+        self.photos.drop.setFocus()
         if geometry := settings.get_bytes("batch.geometry"):
             self.restoreGeometry(QByteArray(geometry))
 
@@ -144,7 +151,9 @@ class BatchWindow(QWidget):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(scrolling(inside), 1)
+        area = scrolling(inside)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        column.addWidget(area, 1)
         column.addLayout(foot)
         right = QVBoxLayout()
         right.setContentsMargins(16, 16, 16, 16)
@@ -181,6 +190,10 @@ class BatchWindow(QWidget):
             size_px=int(self.size_choice.currentData()),
             steps=int(self.search.currentData()),
         )
+
+    def show_left_out(self, words: str) -> None:
+        self.left_out.setText(words)
+        self.left_out.setVisible(bool(words))
 
     def set_folder(self, folder: Path) -> None:
         self._folder = folder

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from engine.errors import printable
+from engine.picture_folder import SUFFIXES
 from gui.panels.labels import muted_label, row
 from gui.settings import Settings
 from gui.training.picture_look import FolderLook, FolderLooker, words_for
@@ -20,12 +22,20 @@ class FolderChoice(QWidget):
     changed = Signal()
 
     def __init__(
-        self, title: str, question: str, kind: str, settings: Settings, *, is_needed: bool = False
+        self,
+        title: str,
+        question: str,
+        kind: str,
+        settings: Settings,
+        *,
+        is_needed: bool = False,
+        suffixes: Collection[str] = SUFFIXES,
     ) -> None:
         """
         Args:
             kind: Under which its place is remembered.
             is_needed: It cannot be left out.
+            suffixes: What counts as a picture.
         """
         super().__init__()
         self._title = title
@@ -38,7 +48,7 @@ class FolderChoice(QWidget):
         self.clear = QPushButton("Leave out")
         self.clear.setProperty("role", "quiet")
         self.clear.hide()
-        self._looker = FolderLooker(self)
+        self._looker = FolderLooker(self, suffixes)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from engine.errors import EngineError, printable
-from engine.picture_folder import picture_files
+from engine.picture_folder import SUFFIXES, picture_files
 
 SAMPLED = 48
 THUMBNAILS = 48
@@ -38,17 +39,22 @@ class FolderLook:
     problem: str = ""
 
 
-def look_at(folder: Path) -> FolderLook:
-    """Count the pictures and read a few, spread over the folder. Arrays as of ``train portrait-data`` count too."""
+def look_at(folder: Path, suffixes: Collection[str] = SUFFIXES) -> FolderLook:
+    """Count the pictures and read a few, spread over the folder. Arrays as of ``train portrait-data`` count too.
+
+    Args:
+        suffixes: What counts as a picture; of those only `SUFFIXES` are read here.
+    """
     arrays = sorted(folder.glob("*.npy")) if folder.is_dir() else []
     if arrays:
         return _look_at_arrays(folder, arrays)
     try:
-        names = picture_files(folder)
+        names = picture_files(folder, suffixes)
     except EngineError as error:
         return FolderLook(folder, problem=f"{error.user_message} {error.hint}".strip())
-    step = max(1, len(names) // SAMPLED)
-    chosen = names[::step][:SAMPLED]
+    readable = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    step = max(1, len(readable) // SAMPLED)
+    chosen = readable[::step][:SAMPLED]
     sides: list[int] = []
     thumbnails: list[QImage] = []
     unreadable = 0
@@ -108,8 +114,13 @@ class FolderLooker(QObject):
     found = Signal(object)  # FolderLook
     _arrived = Signal(int, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, suffixes: Collection[str] = SUFFIXES) -> None:
+        """
+        Args:
+            suffixes: What counts as a picture.
+        """
         super().__init__(parent)
+        self._suffixes = suffixes
         self._asked = 0
         self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
@@ -119,7 +130,7 @@ class FolderLooker(QObject):
         threading.Thread(target=self._look, args=arguments, name="graft-look-at-folder", daemon=True).start()
 
     def _look(self, number: int, folder: Path) -> None:
-        look = look_at(folder)
+        look = look_at(folder, self._suffixes)
         try:
             self._arrived.emit(number, look)
         except RuntimeError:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLineEdit, QM
 from engine.errors import printable
 from gui.panels.labels import muted_label
 from gui.settings import Settings
+from gui.widgets.segmented import Segmented
 
 
 class TargetFields:
@@ -126,6 +127,8 @@ def field_grid(rows: tuple[tuple[str, QWidget], ...]) -> QGridLayout:
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(8)
     for row, (text, widget) in enumerate(rows):
+        if isinstance(widget, Segmented):
+            widget.setAccessibleName(text)
         grid.addWidget(muted_label(text), row, 0)
         grid.addWidget(widget, row, 1)
     grid.setColumnStretch(1, 1)

@@ -12,11 +12,12 @@ from desk import Desk, MakeDesk
 from PIL import Image
 from PySide6.QtWidgets import QLabel
 
+from engine.batch_events import BatchSkipped
 from engine.export.network_formats import NetworkFormat
 from engine.messages import DrawSheet, ExportNetwork
 from engine.recipe import recipe_from_json
 from engine.state import SeedLatent, View, with_alpha
-from gui.export.batch_flow import CARD_ID, BatchFlow
+from gui.export.batch_flow import CARD_ID, BatchFlow, skipped_words
 from gui.export.batch_window import NOTHING
 from gui.export.network_dialog import NetworkDialog
 from gui.export.sheet_dialog import MIXING, SWAPS, SheetDialog
@@ -131,6 +132,7 @@ def test_that_a_batch_shows_what_came_of_it_and_what_was_left_out(batch: OpenBat
     desk.wait_until(lambda: not flow.process.is_at_work and window.start.text() == "Make them")
     assert window.state.text().startswith("2 made, 1 left out")
     assert window.left_out.text() == "Left out: wall.png: No face was found in it."
+    assert desk.message().startswith("The look is on all that could be read.")
     desk.wait_until(lambda: window.sheet.sheet is not None)
     assert desk.studio.window.parts.shelf.tray.card(CARD_ID) is None
     arguments = json.loads((desk.folder / "out" / "arguments.json").read_text())
@@ -157,6 +159,36 @@ def test_that_a_batch_that_fails_says_why(batch: OpenBatch) -> None:
     desk.wait_until(lambda: not flow.process.is_at_work and flow.window.start.text() == "Make them")
     assert flow.window.state.text()
     assert flow.window.start.isEnabled()
+    assert flow.window.bar.fraction == 0.0
+    assert flow.window.left_out.isHidden()
+
+
+def test_that_nothing_of_the_last_batch_is_shown_in_the_next(batch: OpenBatch) -> None:
+    desk, flow = batch("whole")
+    flow.window.seeds.setText("3")
+    flow.window.set_folder(desk.folder / "out")
+    flow.window.start.click()
+    desk.wait_until(lambda: not flow.process.is_at_work and flow.window.sheet.sheet is not None)
+    flow.process.program = (*flow.process.program[:2], "refuses")
+    flow.window.start.click()
+    assert flow.window.sheet.sheet is None
+    assert flow.window.left_out.isHidden()
+    desk.wait_until(lambda: not flow.process.is_at_work)
+
+
+def test_that_a_reason_for_leaving_photos_out_is_given_once() -> None:
+    skipped = [BatchSkipped(f"{n}.jpg", "It is no picture.") for n in range(5)]
+    skipped.append(BatchSkipped("away.jpg", "Graft could not read away.jpg: it is not there."))
+    assert skipped_words(skipped) == (
+        "Left out: 0.jpg, 1.jpg, 2.jpg and 2 more: It is no picture; "
+        "away.jpg: Graft could not read it: it is not there."
+    )
+
+
+def test_that_the_choices_of_a_dialog_are_called_by_their_labels(desk: Desk) -> None:
+    dialog = network_dialog(desk)
+    assert dialog.whose.accessibleName() == "Network"
+    dialog.reject()
 
 
 def test_that_photos_dropped_on_the_batch_are_counted(batch: OpenBatch, tmp_path: Path) -> None:
