@@ -48,7 +48,10 @@ def _steps(record: ModelRecord) -> list[Mapping[str, Any]]:
 
 
 def _parent(last: Mapping[str, Any], before: list[Mapping[str, Any]], others: list[ModelRecord]) -> str:
-    """The step's own word, or a model with the same history up to this step."""
+    """What the model is called now that the step names, the step's own word, or a model with the same history."""
+    named = next((one.ref.name for one in others if one.ref.sha256 == last.get("from_sha256")), "")
+    if named:
+        return named
     told = last.get("from")
     if isinstance(told, str) and told:
         return printable(told, 60)

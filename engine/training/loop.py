@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from engine.training.events import (
 )
 from engine.training.metrics import Judge
 from engine.training.pictures import LossLog, save_sheet
-from engine.training.start import CHECKPOINTS, copy_of, description_of
+from engine.training.start import CHECKPOINTS, copy_of, description_of, with_training
 from engine.training.trainer import Trainer
 
 REPORT_S = 10.0
@@ -247,7 +247,7 @@ class _Loop:
         if best.features:
             step |= {"kid": best.kid, "features": best.features}
         exported = copy_of(network)
-        exported.origin = replace(exported.origin, lineage=(*exported.origin.lineage, step))
+        exported.origin = with_training(exported.origin, step)
         exported.save(path)
 
 

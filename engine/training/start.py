@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +30,8 @@ from engine.training.growth import grow_discriminator, grow_network
 from engine.training.trainer import Models
 
 CHECKPOINTS = "checkpoints"
+BEGUN = "begun"
+"""A step of a lineage that is in checkpoints only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,9 @@ def start_from(source: str, seed: int, *, grow: bool = False) -> Start:
         network, discriminator, found = _from_run(path)
         notices += found
     else:
-        network = _tracking(load_network(path if path.exists() else _embedded(source)))
+        file = path if path.exists() else _embedded(source)
+        network = _tracking(load_network(file))
+        network.origin = _begun(network.origin, file)
     if network.config.img_channels != 3:
         count = network.config.img_channels
         raise UnsupportedModelError(f"The model makes pictures of {count} channels; training knows three, RGB.")
@@ -152,6 +158,26 @@ def _from_run(folder: Path) -> tuple[Network, Discriminator, tuple[str, ...]]:
         raise JobError(f"The folder {folder.name:.80} holds no usable checkpoint of a training run.{reason}")
     models = models_of(found.checkpoint)
     return models.average, models.discriminator, found.refused
+
+
+def _begun(origin: Origin, file: Path) -> Origin:
+    """The origin of what is trained from a model: `with_training` makes one step of this and what follows."""
+    begun: dict[str, Any] = {"step": BEGUN}
+    if re.fullmatch(r"[0-9a-f]{64}", file.stem):  # in the cache, under the hash of what the user gave
+        begun["from_sha256"] = file.stem
+    else:
+        with open(file, "rb") as opened:
+            begun |= {"from": file.stem, "from_sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+    return replace(origin, lineage=(*origin.lineage, begun))
+
+
+def with_training(origin: Origin, step: Mapping[str, Any]) -> Origin:
+    """The origin of a snapshot: a step of training, and what it began with if that was a model."""
+    *before, last = origin.lineage or ({},)
+    if last.get("step") != BEGUN:
+        return replace(origin, lineage=(*origin.lineage, dict(step)))
+    trained = dict(step) | {name: value for name, value in last.items() if name != "step"}
+    return replace(origin, lineage=(*before, trained))
 
 
 def _embedded(name: str) -> Path:

@@ -106,12 +106,15 @@ def test_that_a_lineage_is_told_in_a_line_with_the_names_of_today() -> None:
     root = model("root", [TRAIN])
     child = model("child", [TRAIN, {"step": "train", "images": 5}])
     told = model("told", [TRAIN, {**TRAIN, "from": "portrait"}])
+    tuned = model("tuned", [{**TRAIN, "from": "old name", "from_sha256": root.ref.sha256}])
     blend = model("mix", [TRAIN, {"step": "blend"}], **parents_note([root.ref, ModelRef("9" * 64, "gone")]))
     renamed = replace(root, ref=ModelRef(root.ref.sha256, "my root"))
     shelf = (renamed, child, told, blend)
     assert origin_line(root, shelf) == "trained on 12,000 pictures"
     assert origin_line(child, shelf) == "fine-tuned from my root"
     assert origin_line(told, shelf) == "fine-tuned from portrait"
+    assert origin_line(tuned, shelf) == "fine-tuned from my root"
+    assert origin_line(tuned, ()) == "fine-tuned from old name"
     assert origin_line(blend, shelf) == "blended from my root and gone"
     assert origin_line(model("mute"), shelf) == ""
     assert origin_line(model("odd", [7, {"step": "\x1b[2J"}]), shelf) == "?[2J"

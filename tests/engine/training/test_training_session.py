@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,17 @@ def test_that_a_generator_that_would_never_learn_is_refused(tmp_path: Path) -> N
     assert said(order(tmp_path, settings={**SHORT, "warmup_images": 8})) == (
         "The generator would learn nothing: it waits for 8 images, and the run ends after 8."
     )
+
+
+def test_that_a_model_says_what_it_was_tuned_from_also_after_a_pause(tmp_path: Path) -> None:
+    cached = tmp_path / f"{'ab' * 32}.safetensors"
+    tiny_network().save(cached)
+    run_all(order(tmp_path, source=str(cached), settings={**SHORT, "warmup_images": 4}))
+    longer = {**SHORT, "total_images": 12, "warmup_images": 4}
+    run_all(order(tmp_path, settings=longer, resume=True))
+    (step,) = load_network(tmp_path / "run" / "model.safetensors").origin.lineage
+    assert (step["images"], step["from_sha256"]) == (12, "ab" * 32)
+    assert "from" not in step
 
 
 def test_that_a_run_can_go_on_from_another_runs_average_and_discriminator(tmp_path: Path) -> None:
@@ -179,6 +191,9 @@ def test_that_published_models_can_be_fine_tuned(tmp_path: Path, name: str) -> N
     assert tuned.config.mapping.has_w_avg
     assert not torch.equal(tuned.synthesis(ws), published.synthesis(ws))
     assert tuned.origin.source == published.origin.source
+    (step,) = tuned.origin.lineage
+    assert (step["step"], step["from"]) == ("train", "net")
+    assert step["from_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_that_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
