@@ -82,7 +82,7 @@ Every verb runs the same engine as the window. `python main.py` alone opens the 
 tells more about a verb.
 
 A MODEL is a file (.pkl, .pt, .safetensors), the name of a model in your library, or the first digits of its SHA-256.
-Two small models come with Graft: portrait and toon. A model file from a stranger never runs code here.
+Small models come with Graft: portrait, toon, pencil, woodblock. A model file from a stranger never runs code here.
 
 \b
 Examples:

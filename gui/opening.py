@@ -68,6 +68,12 @@ class Opener(QObject):
         directions: list[Path] = []
         others: deque[tuple[FileKind, Path]] = deque()
         for path in paths[:MAX_FILES]:
+            if path.is_dir():
+                self._messages.warn(
+                    f"{printable(path.name, 80)} is a folder.",
+                    "Drop the files in it. For all its photos at once, open Export, Apply the look to many.",
+                )
+                continue
             try:
                 kind = file_kind(path)
             except EngineError as error:

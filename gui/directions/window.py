@@ -148,7 +148,7 @@ class DirectionWindow(QWidget):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(scrolling(inside), 1)
+        column.addWidget(scrolling(inside, takes_focus=False), 1)
         column.addLayout(foot)
         head = row(self.pages, 1, self.search, self.import_button, self.export_button)
         head.layout().setContentsMargins(16, 12, 16, 0)  # type: ignore[union-attr]

@@ -69,7 +69,8 @@ class ExportFlow(QObject):
     def _ended(self, event: JobFinished) -> None:
         match event.result:
             case NetworkExported(path=path, max_error=error, notes=notes):
-                checked = f"Read back and compared: no pixel differs by more than {error:.1g}."
+                differs = f"no pixel differs by more than {error:.1g}" if error else "every pixel is the same"
+                checked = f"Read back and compared: {differs}."
                 self._tell(path, f"Exported the network {_name(path)}.", " ".join([checked, *notes]))
             case SheetDrawn(path=path, size_px=(width, height), pictures=count):
                 self._tell(path, f"Exported {_name(path)}: {count} pictures, {width} by {height} pixels.", "")

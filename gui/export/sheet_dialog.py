@@ -29,6 +29,7 @@ DEFAULT_LISTS = {
     "blend.width": "0..3/4", "latent.seed": "0-4",
 }  # fmt: skip
 CELLS_PX = (96, 128, 192, 256, 512)
+LAYERS_TIP = "Rows of W+ that the faces across give; low ones are pose and shape"
 PROMISE = "Every picture is rendered fresh. Lists are numbers and ranges: 1,4,8-12, or from, to and how many: 0..1/5."
 
 
@@ -56,7 +57,6 @@ class SheetDialog(TargetDialog):
         self.row_list.setAccessibleName("Values down")
         self.layers = QLineEdit(f"0-{min(3, descriptor.num_ws - 1)}")
         self.layers.setAccessibleName("Layers from the columns")
-        self.layers.setToolTip("Rows of W+ that the faces across give; low ones are pose and shape")
         self.cell = QComboBox()
         self.cell.setAccessibleName("Size of a picture")
         self._fill()
@@ -118,6 +118,7 @@ class SheetDialog(TargetDialog):
         if is_mixing:
             self.rows.setCurrentIndex(self.rows.findData(SEEDS))
         self.layers.setEnabled(is_mixing)
+        self.layers.setToolTip(LAYERS_TIP if is_mixing else "Only for style mixing")
         for box, field in ((self.columns, self.column_list), (self.rows, self.row_list)):
             key = str(box.currentData())
             if field.property("for") != key:

@@ -81,9 +81,15 @@ def vertical_line() -> QFrame:
     return line
 
 
-def scrolling(inside: QWidget) -> QScrollArea:
+def scrolling(inside: QWidget, *, takes_focus: bool = True) -> QScrollArea:
+    """
+    Args:
+        takes_focus: Where nothing inside does. Otherwise the keyboard would stop once more, on nothing to be seen.
+    """
     inside.setProperty("role", "panel")
     area = QScrollArea()
+    if not takes_focus:
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(inside)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

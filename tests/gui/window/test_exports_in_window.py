@@ -119,6 +119,7 @@ def batch(make_desk: MakeDesk) -> OpenBatch:
 def test_that_a_batch_shows_what_came_of_it_and_what_was_left_out(batch: OpenBatch) -> None:
     desk, flow = batch("whole")
     window = flow.window
+    assert window.focusWidget() is window.photos.drop
     assert not window.start.isEnabled()
     assert window.note.text() == NOTHING
     window.seeds.setText("5-1")

@@ -132,6 +132,13 @@ def test_that_a_link_and_a_missing_file_do_no_harm(desk: Desk) -> None:
     assert "gone.png" in desk.message()
 
 
+def test_that_a_dropped_folder_is_called_one(desk: Desk) -> None:
+    folder = desk.folder / "holiday"
+    folder.mkdir()
+    desk.drop(folder)
+    assert desk.message() == "holiday is a folder."
+
+
 def test_that_a_great_many_files_are_not_all_opened(desk: Desk) -> None:
     paths = [desk.folder / f"{number}.txt" for number in range(5000)]
     paths[0].write_bytes(b"x")
