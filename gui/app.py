@@ -10,9 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
@@ -25,7 +23,7 @@ from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
-from engine.messages import Engine, JobFinished, PortraitInverted, Publish
+from engine.messages import Engine, Publish
 from engine.places import Places, user_places
 from engine.state import EditState, ModelRef, StoredLatent
 from engine.torch_import import collector_at_rest, load_torch_libraries
@@ -42,6 +40,7 @@ from gui.first_look import first_state
 from gui.held_keys import HeldKeys
 from gui.import_later import ImportLater
 from gui.kept_pictures import KeptPictures
+from gui.later_parts import LaterParts
 from gui.layouts import Layouts
 from gui.library_flow import LibraryFlow
 from gui.look_flow import LookFlow
@@ -65,27 +64,6 @@ from gui.thumbnails import Thumbnails
 from gui.viewer import Viewer
 from gui.widgets.error_bar import ErrorBar
 from gui.widgets.filmstrip import Filmstrip
-
-if TYPE_CHECKING:
-    from engine.library_search import Entry
-    from gui.animate.flow import AnimateFlow
-    from gui.blend_doctor_flow import BlendDoctorFlow
-    from gui.clipboard_flow import ClipboardFlow
-    from gui.compare.flow import CompareFlow
-    from gui.compare.photos import PortraitPhotos
-    from gui.directions.flow import DirectionFlow
-    from gui.directions.section import DirectionSection
-    from gui.explore.flow import ExploreFlow
-    from gui.export.batch_flow import BatchFlow
-    from gui.export.flow import ExportFlow
-    from gui.get_models.flow import GetModelsFlow
-    from gui.help_flow import HelpFlow
-    from gui.history_tree.window import HistoryWindow
-    from gui.measuring.flow import MeasureFlow
-    from gui.mix_flow import MixFlow
-    from gui.palette import Entry as Found
-    from gui.panels.mix_panel import MixPanel
-    from gui.training.flow import TrainingFlow
 
 STOP_S = 5.0
 PAINTED_BY_MS = 1000
@@ -129,7 +107,7 @@ def real_engine(places: Places) -> MakeEngine:
     return make
 
 
-class Studio(QObject):
+class Studio(LaterParts):
     """Everything that makes up the running window. `show`, and `close` at the end."""
 
     painted = Signal()  # the window is there
@@ -152,7 +130,7 @@ class Studio(QObject):
         self._sample_looks_folder = sample_looks_folder
         self._problems: list[EngineError] = []
         self._files: tuple[Path, ...] = ()
-        self._has_begun = False
+        self.is_filled = False
         self._is_closed = False
         self._imports = ImportLater(self)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -224,255 +202,15 @@ class Studio(QObject):
             self.window, session, collection, bridge, self.viewer, self.opener, self.documents, self.portraits,
             self.exporter, messages, self.settings,
         )
-        self.window.actions_["animate"].triggered.connect(lambda shown: self.animating.set_shown(shown))
-        self.window.actions_["key_here"].triggered.connect(lambda: self.animating.set_keys())
-        self.window.actions_["export_video"].triggered.connect(lambda: self.animating.export())
-        self.opener.film_found.connect(lambda: self.animating.set_shown(True))
-        self.session.opened.connect(self._open_timeline)
-        self.window.actions_["train"].triggered.connect(lambda: self.training.open())
-        self.window.actions_["export_network"].triggered.connect(lambda: self.exports.export_network())
-        self.window.actions_["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
-        self.window.actions_["batch"].triggered.connect(lambda: self.batch.open())
-        self.window.actions_["measure"].triggered.connect(lambda: self.measuring.open())
-        self.window.actions_["doctor"].triggered.connect(lambda: self.doctor.open())
-        parts.controls.blend.doctor_wanted.connect(self.window.actions_["doctor"].trigger)
-        parts.shelf.overlay_wanted.connect(parts.controls.blend.lay_over)
-        self._connect_directions(parts.controls.directions)
-        parts.shelf.measure_wanted.connect(lambda sha256: self.measuring.open_for(sha256))
         self.theme_follower = ThemeFollower(self.settings, self)
         self.layouts = Layouts(self.window, self.settings, self)
-        self._connect_comparing(parts)
-        self.window.actions_["explore"].triggered.connect(lambda: self.explore.toggle())
-        self.window.actions_["history"].triggered.connect(lambda: self.history.toggle())
-        self._connect_mixing(parts.controls.mix)
-        self.window.actions_["copy"].triggered.connect(lambda: self.clipboard.copy())
-        self.window.actions_["paste"].triggered.connect(lambda: self.clipboard.paste())
-        self.window.actions_["palette"].triggered.connect(lambda: self.help.show_palette())
-        self.window.actions_["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
         self.librarian = LibraryFlow(
             self.window, session, collection, parts.shelf, messages, self.settings, self.places, self.store,
             self.commands.locate, self._use_entry, self,
         )
         self.librarian.connect_actions(self.window.actions_)
-        self.window.actions_["get_models"].triggered.connect(lambda: self.get_models.open())
+        self.connect_later(parts)
         self.keys = HeldKeys(self.window, parts.canvas, self.window.actions_["hide_docks"])
-
-    def _connect_comparing(self, parts: Parts) -> None:
-        actions, canvas = self.window.actions_, parts.canvas
-        actions["pin"].triggered.connect(lambda: self.compare.pin())
-        actions["blink"].triggered.connect(lambda on: self.compare.blink(on))
-        actions["compare_photo"].triggered.connect(lambda: self.compare.compare_with_photo())
-        actions["pixel_values"].toggled.connect(canvas.set_reads_pixels)
-        canvas.pointed.connect(self.status.show_reading)
-        canvas.mode_changed.connect(self._compare_if_wanted)
-        self.bridge.job_finished.connect(self._keep_photo)
-        self.documents.carry(
-            lambda: self.compare.board.to_plain(), lambda settings: self.compare.board.take_plain(settings)
-        )
-
-    def _connect_mixing(self, panel: MixPanel) -> None:
-        panel.paths_dropped.connect(lambda paths: self.mixing.take_paths(paths))
-        panel.picture_wanted.connect(lambda: self.mixing.choose_picture())
-        panel.rows_shown.connect(lambda state: self.mixing.show_pictures(state) if state.mix else None)
-
-    @cached_property
-    def mixing(self) -> MixFlow:
-        """Made when there is something to mix."""
-        from gui.mix_flow import MixFlow
-
-        return MixFlow(
-            self.window.parts.controls.mix, self.session, self.collection, self.thumbnails, self.store,
-            self.opener.open_paths, self.portraits.open, self.messages, self.settings, self,
-        )
-
-    def _connect_directions(self, section: DirectionSection) -> None:
-        actions = self.window.actions_
-        for wanted in (section.find_wanted, actions["directions"].triggered):
-            wanted.connect(lambda: self.directions.open())
-        actions["import_directions"].triggered.connect(lambda: self.directions.ask_files())
-        actions["styles"].triggered.connect(lambda: self.directions.styles.open())
-        section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
-        section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
-        self.opener.directions_found.connect(lambda paths: self.directions.import_files(paths))
-        section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
-        section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))
-
-    @cached_property
-    def directions(self) -> DirectionFlow:
-        """Made when a direction is wanted, or an action about them."""
-        from gui.directions.flow import DirectionFlow
-
-        return DirectionFlow(
-            self.window, self.window.parts.controls.directions, self.session, self.bridge, self.collection,
-            self.library, self.thumbnails, self.messages, self.settings, self,
-        )
-
-    @cached_property
-    def clipboard(self) -> ClipboardFlow:
-        from gui.clipboard_flow import ClipboardFlow
-        from gui.exporting import view_of_mode
-
-        return ClipboardFlow(
-            self.bridge, self.opener, self.store, self.messages,
-            lambda: (self.viewer.shown_state, view_of_mode(self.canvas.mode)), self.places.cache / "clipboard", self,
-        )
-
-    @cached_property
-    def help(self) -> HelpFlow:
-        """The palette and the table of keys."""
-        from gui.help_flow import HelpFlow
-
-        flow = HelpFlow(
-            self.window, self.session, self.collection, self.settings, self.opener.open_paths,
-            self.commands.use_portrait, self,
-        )
-        flow.add_source(self._found_directions)
-        return flow
-
-    def _found_directions(self, query: str) -> tuple[Found, ...]:
-        """Those of the library, for the palette."""
-        from engine.library_directions import DirectionTable
-        from gui.palette import Entry as Found
-
-        kept = DirectionTable(self.library.file).kept() if query.strip() else ()
-        return tuple(Found(one.name, partial(self.librarian.add_direction, one), "direction") for one in kept)
-
-    @cached_property
-    def explore(self) -> ExploreFlow:
-        """Sheets of variations round the present picture."""
-        from gui.explore.flow import ExploreFlow
-
-        return ExploreFlow(
-            self.window, self.session, self.collection, self.thumbnails, self.messages, self.settings, self
-        )
-
-    @cached_property
-    def history(self) -> HistoryWindow:
-        """The tree of everything that was on screen."""
-        from gui.history_tree.window import HistoryWindow
-
-        return HistoryWindow(self.session, self.strip.pictures, self.settings, self.window)
-
-    @cached_property
-    def photos(self) -> PortraitPhotos:
-        """Of the portraits: what they were found from."""
-        from gui.compare.photos import PortraitPhotos
-
-        return PortraitPhotos(self.places.cache / "portraits", self)
-
-    @cached_property
-    def compare(self) -> CompareFlow:
-        """Made soon after the first picture, or earlier when one compares."""
-        from gui.compare.flow import CompareFlow
-
-        def trashed() -> tuple[str, ...]:
-            return tuple(record.latent.key for record in self.library.trashed_latents())
-
-        return CompareFlow(
-            self.window, self.session, self.bridge, self.viewer, self.collection, self.store, self.thumbnails,
-            self.photos, self.messages, self.settings, trashed, self,
-        )
-
-    @Slot()
-    def _compare_if_wanted(self) -> None:
-        if self._has_begun and self.canvas.mode is CanvasMode.COMPARE:
-            log.debug("compares %s", self.compare)
-
-    @Slot(object)
-    def _keep_photo(self, event: JobFinished) -> None:
-        if isinstance(event.result, PortraitInverted):
-            self.photos.keep(event.result.latent.key, event.result.target)
-
-    @cached_property
-    def exports(self) -> ExportFlow:
-        """Networks and contact sheets."""
-        from gui.export.flow import ExportFlow
-
-        return ExportFlow(
-            self.window, self.session, self.collection, self.bridge, self.messages, self.settings, self
-        )
-
-    @cached_property
-    def batch(self) -> BatchFlow:
-        """The look on many."""
-        from gui.export.batch_flow import BatchFlow
-
-        tray = self.window.parts.shelf.tray
-        return BatchFlow(
-            self.window, self.session, self.store, self.viewer, tray, self.messages, self.settings, self
-        )
-
-    @cached_property
-    def training(self) -> TrainingFlow:
-        """Made soon after the first picture, or earlier when it is wanted."""
-        from gui.training.flow import TrainingFlow
-
-        tray, messages = self.window.parts.shelf.tray, self.messages
-        flow = TrainingFlow(
-            self.window, self.collection, self.bridge, self.opener, tray, messages, self.settings, self.places, self
-        )
-        flow.begin()  # before anything can be started: it looks for what earlier Grafts left
-        return flow
-
-    @cached_property
-    def doctor(self) -> BlendDoctorFlow:
-        from gui.blend_doctor_flow import BlendDoctorFlow
-
-        return BlendDoctorFlow(self.window, self.session, self.collection, self.bridge, self.settings, self)
-
-    @cached_property
-    def get_models(self) -> GetModelsFlow:
-        from gui.get_models.flow import GetModelsFlow
-
-        return GetModelsFlow(
-            self.window, self.collection, self.bridge, self.window.parts.shelf.tray, self.messages, self.places,
-            self.opener.use_model, self,
-        )
-
-    def _use_entry(self, entry: Entry) -> None:
-        """Put something of the library to use, as a click on the shelf does."""
-        from engine.library_directions import DirectionTable
-        from engine.library_tags import Kind
-        from engine.look_shelf import saved_key
-
-        match entry.kind:
-            case Kind.MODEL:
-                record = self.collection.model(entry.key)
-                if record is not None:
-                    self.opener.use_model(record.ref)
-            case Kind.PORTRAIT:
-                latent = self.collection.latent(entry.key)
-                if latent is not None:
-                    self.window.parts.shelf.latent_picked.emit(latent)
-            case Kind.LOOK:
-                self.looks.wear(saved_key(int(entry.key)))
-            case Kind.DIRECTION:
-                for direction in DirectionTable(self.library.file).kept():
-                    if direction.key == entry.key:
-                        self.librarian.add_direction(direction)
-
-    @cached_property
-    def animating(self) -> AnimateFlow:
-        """Made when the timeline is first opened."""
-        from gui.animate.flow import AnimateFlow
-
-        return AnimateFlow(
-            self.window, self.session, self.bridge, self.viewer, self.strip, self.collection, self.messages,
-            self.settings, self,
-        )
-
-    @Slot(object)
-    def _open_timeline(self, state: EditState) -> None:
-        """Of a session that has one, once it is shown."""
-        if self.session.timeline is not None and self.session.timeline.tracks:
-            QTimer.singleShot(0, self, lambda: self.animating.set_shown(True))
-
-    @cached_property
-    def measuring(self) -> MeasureFlow:
-        from gui.measuring.flow import MeasureFlow
-
-        tray = self.window.parts.shelf.tray
-        return MeasureFlow(self.window, self.collection, tray, self.messages, self.settings, self)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -496,9 +234,9 @@ class Studio(QObject):
     @Slot()
     def _begin(self) -> None:
         """Fill the window, then start the engine: importing torch slows everything else down."""
-        if self._has_begun or self._is_closed:
+        if self.is_filled or self._is_closed:
             return
-        self._has_begun = True
+        self.is_filled = True
         for problem in self._problems:
             self.messages.error(problem)
         if self.library.notice:
@@ -586,12 +324,7 @@ class Studio(QObject):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
-        for name in (
-            "animating", "training", "measuring", "get_models", "doctor", "batch",
-            "mixing", "clipboard", "directions", "explore", "history",
-        ):
-            if (flow := self.__dict__.get(name)) is not None:  # one that was never used is not made for this
-                flow.close()
+        self.close_later()
         self._imports.close()
         self.documents.close()
         if "photos" in self.__dict__:

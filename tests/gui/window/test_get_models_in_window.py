@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -243,5 +244,5 @@ def test_that_closing_graft_stops_a_download_whose_rest_comes_after_the_next_sta
 
 
 def test_that_the_window_is_made_only_when_it_is_wanted(desk: Desk) -> None:
-    assert isinstance(Studio.__dict__["get_models"], cached_property)
+    assert isinstance(inspect.getattr_static(Studio, "get_models"), cached_property)
     assert "get_models" not in desk.studio.__dict__
