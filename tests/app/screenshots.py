@@ -2,8 +2,8 @@
 
     python tests/app/screenshots.py [FOLDER] [NAME ...] [--run RUN]
 
-writes studio, wipe, align, search, portrait and light into FOLDER, by default resources/screenshots; and training,
-when there is a folder of a run to show.
+writes studio, wipe, explore, directions, film, align, search, portrait and light into FOLDER, by default
+resources/screenshots; and training, when there is a folder of a run to show.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from engine.device import prepare_process  # noqa: E402
 from engine.places import Places  # noqa: E402
-from engine.state import NoiseMode, View, with_noise, with_seed  # noqa: E402
+from engine.state import NoiseMode, View, with_direction, with_noise, with_overlay, with_seed  # noqa: E402
 from gui.app import Studio, real_engine  # noqa: E402
 from gui.canvas import CanvasMode  # noqa: E402
 from gui.theme import DARK, LIGHT, apply_theme  # noqa: E402
@@ -98,6 +98,9 @@ def shoot(camera: Photographer) -> None:
     canvas.set_mode(CanvasMode.COMPARE)
     camera.settle()
     camera.take("wipe")
+    canvas.set_mode(CanvasMode.TRIPTYCH)
+    if not camera.wanted or camera.wanted & {"explore", "directions", "film"}:
+        shoot_rooms(camera)
     studio.portraits.open(PORTRAIT)
     camera.wait(lambda: canvas.is_aligning, "the portrait")
     rest(100)
@@ -107,6 +110,47 @@ def shoot(camera: Photographer) -> None:
     apply_theme(camera.app, LIGHT)
     camera.settle()
     camera.take("light")
+
+
+def shoot_rooms(camera: Photographer) -> None:
+    """A sheet of variations; directions as filmstrips; three models, a direction and a film of them."""
+    studio = camera.studio
+    controls, session = studio.window.parts.controls, studio.session
+    studio.explore.toggle()
+    sheet = studio.explore.page.sheet
+    camera.wait(lambda: sheet.cells and all(cell.picture is not None for cell in sheet.cells), "the sheet")
+    rest(800)
+    camera.take("explore")
+    studio.explore.toggle()
+    studio.directions.open()
+    window = studio.directions.window
+    window.find_button.click()
+    camera.wait(lambda: len(window.found.rows) > 3, "directions")
+    rest(6000)
+    if not camera.wanted or "directions" in camera.wanted:
+        window.grab().save(str(camera.folder / "directions.png"), "PNG", 0)  # type: ignore[call-overload]
+        print("directions.png", flush=True)
+    window.found.rows[1].use.click()
+    window.close()
+    woodblock = next(record for record in studio.collection.models() if record.ref.name == "woodblock")
+    controls.blend.lay_over(woodblock.ref.sha256)
+    session.edit(with_overlay(session.state, 0, replace(session.state.overlays[0], alpha=0.4)))
+    session.edit(with_direction(session.state, 0, replace(session.state.directions[0], amount=1.5)))
+    studio.animating.set_shown(True)
+    studio.animating.panel.quick_menu.aboutToShow.emit()
+    walk = next(act for act in studio.animating.panel.quick_menu.actions() if "Walk" in act.text())
+    walk.trigger()
+    rest(500)
+    studio.canvas.set_mode(CanvasMode.TRIPTYCH)
+    camera.settle()
+    studio.messages.bar.clear()
+    controls.verticalScrollBar().setValue(0)
+    rest(300)
+    camera.take("film")
+    studio.animating.set_shown(False)
+    while session.state.overlays:
+        session.undo()
+    camera.settle()
 
 
 def search(camera: Photographer) -> None:
