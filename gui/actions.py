@@ -22,6 +22,7 @@ class _Plan:
 
 _PLANS = {
     # File
+    "new": _Plan("New session", ("Ctrl+N",), "Begin afresh; unsaved work can be restored"),
     "open": _Plan("Open…", ("Ctrl+O",), "A session, a still with its recipe, a model or a portrait"),
     "save": _Plan("Save session", ("Ctrl+S",)),
     "save_as": _Plan("Save session as…", ("Ctrl+Shift+S",)),

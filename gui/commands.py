@@ -95,7 +95,7 @@ class Commands(QObject):
     def _connect_actions(self) -> None:
         actions, canvas, window = self._window.actions_, self._window.parts.canvas, self._window
         what: dict[str, Callable[[], object]] = {
-            "open": self.open, "save": self._documents.save_here, "save_as": self.save_as,
+            "new": self._documents.new, "open": self.open, "save": self._documents.save_here, "save_as": self.save_as,
             "restore": self._documents.restore, "quit": window.close,
             "undo": self.undo, "redo": self.redo,
             "new_seed": self.new_seed, "surprise": self.surprise,

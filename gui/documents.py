@@ -9,6 +9,7 @@ from typing import TypeAlias
 from PySide6.QtCore import QObject, Signal, Slot
 
 from engine.errors import EngineError, printable
+from engine.history import HistoryEntry
 from engine.journal import RecoverableSession, dismiss, forget_oldest_closed, recoverable_sessions
 from engine.latents import LatentStore
 from engine.session_file import SESSION_SUFFIX, SessionDocument, Setting, open_session, save_session
@@ -89,6 +90,21 @@ class Documents(QObject):
             self._messages.say(f"Saved {printable(path.name, 80)}.")
 
         self._aside.run(lambda: save_session(path, document, store), saved, self._messages.error)
+
+    @Slot()
+    def new(self) -> None:
+        """Begin afresh with the present models. What was not saved stays in the journal."""
+        self._session.end_gesture()
+        before = self._session.state
+        first = HistoryEntry(EditState(model_a=before.model_a, model_b=before.model_b), "new session")
+        was_dirty = self._session.is_dirty
+        self._session.replace_document((first,), 0, None, saved=True)
+        self._session.set_locks(frozenset())
+        for _, take in self._carried:
+            take({})
+        self._look_for_unsaved_work()
+        if was_dirty:
+            self._messages.say("A new session. The one before was not saved.", "File ▸ Restore unsaved work has it.")
 
     @Slot(object)
     def open(self, path: Path) -> None:

@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
         themes.addActions([actions[name] for name in THEME_ACTIONS])
         panels = [dock.toggleViewAction() for dock in self.docks]
         layout: dict[str, tuple[str | QMenu | None, ...]] = {
-            "&File": ("open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
+            "&File": ("new", "open", self.recent_menu, None, "save", "save_as", None, "restore", None, "quit"),
             "&Edit": (
                 "undo", "redo", None, "copy", "paste", None, "new_seed", "surprise", "explore", None,
                 "find_on_shelf", "save_look", "restore_look",

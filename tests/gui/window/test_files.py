@@ -387,6 +387,21 @@ def test_that_an_offer_that_is_put_off_can_still_be_taken(make_desk: MakeDesk) -
     assert again.state == left
 
 
+def test_that_a_new_session_keeps_the_models_and_loses_nothing(desk: Desk) -> None:
+    session, actions = desk.studio.session, desk.studio.window.actions_
+    session.edit(with_alpha(with_seed(desk.state, 77), 0.25))
+    left = desk.state
+    session.set_lock("alpha", True)
+    actions["new"].trigger()
+    assert desk.state == EditState(model_a=left.model_a, model_b=left.model_b)
+    assert (len(session.history.entries), session.path, session.is_dirty) == (1, None, False)
+    assert not session.locks
+    assert "not saved" in desk.message()
+    desk.wait_until(lambda: actions["restore"].isEnabled())
+    actions["restore"].trigger()
+    desk.wait_until(lambda: desk.state == left)
+
+
 def test_that_work_left_by_opening_another_session_can_be_restored_at_once(make_desk: MakeDesk) -> None:
     desk = make_desk()
     desk.studio.session.edit(with_seed(desk.state, 1))
