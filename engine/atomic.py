@@ -55,6 +55,12 @@ def storage_error(doing: str, error: OSError) -> StorageError:
     return StorageError(f"Graft could not {shown}: {reason}.", hint)
 
 
+def is_disk_full(error: Exception) -> bool:
+    """Whether nothing more can be written at all, rather than this one file."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def write_atomic(path: Path, data: Bytes | Iterable[Bytes], *, mode: int | None = None, verify: bool = True) -> int:
     """Replace or create `path`; after any failure, the old file is still there, unchanged.
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.atomic import check_writable, storage_error, write_atomic
+from engine.atomic import check_writable, is_disk_full, storage_error, write_atomic
 from engine.batch_events import BatchEvent, BatchFinished, BatchPicture, BatchProgress, BatchSkipped, BatchStarted
 from engine.errors import CorruptModelError, EngineError, JobError, NoFaceError
 from engine.export.sheets import contact_sheet, write_sheet
@@ -78,7 +78,8 @@ def run_batch(order: BatchOrder, engine: Headless) -> Iterator[BatchEvent]:
     """Make the pictures one by one.
 
     Raises:
-        EngineError: nothing can be made at all: no faces, a folder that cannot be written, a model that is missing.
+        EngineError: nothing can be made at all: no faces, a folder that cannot be written, a model that is missing;
+            or nothing more, because the disk is full.
     """
     _prepare_folder(order)
     faces = _faces(order)
@@ -100,6 +101,8 @@ def run_batch(order: BatchOrder, engine: Headless) -> Iterator[BatchEvent]:
             state = _state_for(order, face, engine)
             engine.export(file, engine.render(state, order.view, order.size_px), state, order.view)
         except EngineError as error:
+            if is_disk_full(error):
+                raise  # the others would be looked for in vain
             failed += 1
             yield BatchSkipped(face.name, f"{error.user_message} {error.hint}".strip())
             continue

@@ -13,6 +13,8 @@ from engine.direction_events import FindDirections, ImportDirections
 from engine.errors import printable
 from engine.messages import (
     DrawLines,
+    DrawSheet,
+    ExportNetwork,
     ExportStill,
     ExportVideo,
     InvertPortrait,
@@ -41,6 +43,9 @@ _STATES = {
 }
 
 
+_WORDS = {JobOutcome.CANCELLED: "Cancelled", JobOutcome.FAILED: "It failed; the message says why."}
+
+
 def job_title(job: Job) -> str:
     """What a card is headed with; empty for work that gets no card."""
     match job:
@@ -50,7 +55,7 @@ def job_title(job: Job) -> str:
             return f"Opening {printable(path.name, 60)}"
         case InvertPortrait(name=name):
             return f"Inverting {printable(name, 60)}"
-        case ExportStill(path=path) | ExportVideo(path=path):
+        case ExportStill(path=path) | ExportVideo(path=path) | DrawSheet(path=path) | ExportNetwork(path=path):
             return f"Exporting {printable(path.name, 60)}"
         case SaveBlend(path=path):
             return f"Saving {printable(path.name, 60)}"
@@ -153,7 +158,7 @@ class JobTray(QWidget):
         card = self._cards.get(event.job_id)
         if card is None:
             return
-        card.finish(_STATES[event.outcome])
+        card.finish(_STATES[event.outcome], _WORDS.get(event.outcome, ""))
         if event.outcome is not JobOutcome.FAILED:
             QTimer.singleShot(LEAVE_AFTER_MS, self, partial(self.dismiss, event.job_id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 from small_networks import random_network, small_config
 
+from engine.atomic import storage_error
 from engine.batch import LATENTS, MANIFEST, BatchOrder, run_batch
 from engine.batch_events import (
     BatchEvent,
@@ -26,7 +28,7 @@ from engine.batch_events import (
     BatchSkipped,
     read_batch_event,
 )
-from engine.errors import JobError
+from engine.errors import JobError, StorageError
 from engine.event_lines import to_json_line
 from engine.export.embedded import read_recipe
 from engine.export.sheets import contact_sheet
@@ -174,3 +176,19 @@ def test_that_long_names_are_cut_in_the_middle_of_a_sheet() -> None:
     sheet = contact_sheet(pictures, ["a" * 200] * 5, title="Five", cell_px=96, columns=2)
     assert sheet.shape[1] == 2 * 16 + 2 * 96 + 4
     assert sheet.shape[0] > 3 * 96
+
+
+def test_that_a_full_disk_ends_the_batch_at_once(
+    engine: Headless, state: EditState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def write(path: Path, *_: object, **__: object) -> None:
+        asked.append(path.name)
+        full = OSError(errno.ENOSPC, "no room")
+        raise storage_error(f"save {path.name}", full) from full
+
+    monkeypatch.setattr("engine.headless.write_still", write)
+    with pytest.raises(StorageError, match="the disk is full"):
+        events(BatchOrder(state, tmp_path / "out", seeds=(1, 2, 3)), engine)
+    assert asked == ["seed-1.png"]

@@ -13,14 +13,16 @@ from PIL import Image
 from PySide6.QtWidgets import QLabel
 
 from engine.batch_events import BatchSkipped
+from engine.errors import StorageError
 from engine.export.network_formats import NetworkFormat
-from engine.messages import DrawSheet, ExportNetwork
+from engine.messages import DrawSheet, ExportNetwork, JobOutcome
 from engine.recipe import recipe_from_json
 from engine.state import SeedLatent, View, with_alpha
 from gui.export.batch_flow import CARD_ID, BatchFlow, skipped_words
 from gui.export.batch_window import NOTHING
 from gui.export.network_dialog import NetworkDialog
 from gui.export.sheet_dialog import MIXING, SWAPS, SheetDialog
+from gui.widgets.job_card import JobState
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 VERB = Path(__file__).with_name("fake_verb.py")
@@ -75,6 +77,20 @@ def test_that_a_sheet_of_swaps_goes_to_the_engine_as_a_plan(desk: Desk) -> None:
     assert job.plan.rows == ("seed 4", "seed 9")
     assert job.plan.columns[0] == "A"
     assert job.path == desk.folder / "figure.png"
+
+
+def test_that_a_long_sheet_has_a_card_that_cancels_it_and_says_how_it_ended(desk: Desk) -> None:
+    desk.engine.manual_jobs = (DrawSheet,)
+    sheet_dialog(desk).accept()
+    tray, job_id = desk.studio.window.parts.shelf.tray, desk.engine.job_id(DrawSheet)
+    desk.wait_until(lambda: tray.card(job_id) is not None)
+    card = tray.card(job_id)
+    assert card is not None
+    card.cancel_requested.emit(job_id)
+    assert desk.engine.cancelled == [job_id]
+    desk.engine.finish(job_id, JobOutcome.FAILED, error=StorageError("The disk is full."))
+    desk.wait_until(lambda: card.state is JobState.FAILED)
+    assert card.text == "It failed; the message says why."
 
 
 def test_that_every_number_of_the_picture_can_be_an_axis(desk: Desk) -> None:
