@@ -220,6 +220,18 @@ def test_that_the_filmstrip_shows_the_history_and_walks_it(desk: Desk) -> None:
     assert strip.current_key == strip.items[1].key
 
 
+def test_that_a_picture_that_is_finished_before_the_hand_lets_go_gets_into_the_filmstrip(desk: Desk) -> None:
+    slider = desk.studio.window.parts.controls.blend.alpha
+    y = int(slider.track_rect().center().y())
+    there = QPoint(round(slider.knob_x(0.4)), y)
+    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(slider.knob_x()), y))
+    QTest.mouseMove(slider, there)
+    desk.settle()
+    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=there)
+    strip = desk.studio.strip.strip
+    desk.wait_until(lambda: len(strip.items) == 2 and strip.items[-1].thumbnail is not None)
+
+
 def test_that_space_shows_a_while_it_is_held(desk: Desk) -> None:
     desk.press(Qt.Key.Key_2)
     canvas = desk.studio.canvas
