@@ -43,6 +43,7 @@ class Viewer(QObject):
         self._request_soon.setInterval(0)
         self._request_soon.timeout.connect(self.request)
         session.state_changed.connect(self._show_state)
+        session.history_changed.connect(self._leave_hand)
         collection.models_changed.connect(self._show_names)
         canvas.wants_changed.connect(self._request_soon.start)
         bridge.frame_ready.connect(self._show_frame)
@@ -116,6 +117,11 @@ class Viewer(QObject):
     @Slot(object)
     def _fail(self, error: EngineError) -> None:
         self.failed.emit(error)
+
+    @Slot()
+    def _leave_hand(self) -> None:
+        """The picture may have been finished before the hand let go of it."""
+        self._settle(self._bridge.is_settled)
 
     @Slot(bool)
     def _settle(self, settled: bool) -> None:
