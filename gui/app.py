@@ -179,6 +179,7 @@ class Studio(LaterParts):
         )
         self.strip = HistoryStrip(session, self.thumbnails, parts.filmstrip, self)
         self.viewer.settled.connect(self.strip.take_frame)
+        self.viewer.settled_unseen.connect(self.strip.want_present)
         self.status = Status(self.window.statusBar(), session, bridge)
         parts.canvas.zoom_changed.connect(self.status.show_zoom)
         self.opener = Opener(session, bridge, collection, self.store, messages, self)

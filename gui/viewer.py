@@ -22,6 +22,7 @@ class Viewer(QObject):
     warnings_found = Signal(object)  # tuple[str, ...]: what is new of what resolve says about the picture on screen
     failed = Signal(object)  # EngineError: the picture could not be made
     settled = Signal(object, object)  # EditState, Frame: the finished blend of a state that the hand has left
+    settled_unseen = Signal()  # the same, but the canvas shows other pictures than the blend
     first_frame = Signal()
 
     def __init__(
@@ -128,6 +129,9 @@ class Viewer(QObject):
         if not settled or self._instead is not None or self._session.history.in_gesture:
             return
         self._tell_warnings()
+        if View.BLEND not in self._canvas.wanted_views and self._session.state.model_a is not None:
+            self.settled_unseen.emit()
+            return
         frame = self._frames.get(View.BLEND)
         if frame is None:
             return

@@ -220,6 +220,14 @@ def test_that_the_filmstrip_shows_the_history_and_walks_it(desk: Desk) -> None:
     assert strip.current_key == strip.items[1].key
 
 
+@pytest.mark.parametrize("view", ["show_a", "show_spaces"])
+def test_that_the_filmstrip_has_the_blend_where_the_canvas_shows_others(desk: Desk, view: str) -> None:
+    desk.studio.window.actions_[view].trigger()
+    desk.studio.window.actions_["new_seed"].trigger()
+    strip = desk.studio.window.parts.filmstrip
+    desk.wait_until(lambda: len(strip.items) == 2 and strip.items[-1].thumbnail is not None)
+
+
 def test_that_a_picture_that_is_finished_before_the_hand_lets_go_gets_into_the_filmstrip(desk: Desk) -> None:
     slider = desk.studio.window.parts.controls.blend.alpha
     y = int(slider.track_rect().center().y())
