@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import cast
 
@@ -62,6 +63,7 @@ class Layout:
     timeline: Timeline
     rows: tuple[Row, ...]
     width: float
+    _curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def left(self) -> float:
@@ -115,18 +117,16 @@ class Layout:
         return [(index * step / parts, index % parts == 0) for index in range(count + 1)]
 
     def curve(self, row: Row) -> list[tuple[float, float]]:
-        """Points of a number's curve; of what has none, nothing."""
+        """Points of a number's curve; of what has none, nothing. Asked for at each step of a film that plays."""
         if not is_curved(row.path):
             return []
-        duration_s = self.timeline.duration_s
-        times = [duration_s * step / CURVE_STEPS for step in range(CURVE_STEPS)] + [duration_s * (1 - 1e-9)]
-        values = [value_at(self.timeline, row.path, time_s) for time_s in times]
-        points = [
-            (self.x(time_s), self.value_y(row, float(cast(float, value))))
-            for time_s, value in zip(times, values, strict=True)
-            if value is not None
-        ]
-        return _stairs(points) if row.is_stepped else points
+        if row.path not in self._curves:
+            alone = replace(self.timeline, tracks=(row.track,))
+            points = [
+                (self.x(time_s), self.value_y(row, value)) for time_s, value in _values(alone) if value is not None
+            ]
+            self._curves[row.path] = _stairs(points) if row.is_stepped else points
+        return self._curves[row.path]
 
 
 def layout(timeline: Timeline, opened: frozenset[str], width: float) -> Layout:
@@ -141,6 +141,14 @@ def layout(timeline: Timeline, opened: frozenset[str], width: float) -> Layout:
         rows.append(Row(track, top, height, *_range(track), is_stepped))
         top += height
     return Layout(timeline, tuple(rows), width)
+
+
+@lru_cache(maxsize=64)
+def _values(timeline: Timeline) -> tuple[tuple[float, float | None], ...]:
+    """Times and values of its one track: while keys of another are dragged, they stay."""
+    (track,), duration_s = timeline.tracks, timeline.duration_s
+    times = [duration_s * step / CURVE_STEPS for step in range(CURVE_STEPS)] + [duration_s * (1 - 1e-9)]
+    return tuple((time_s, cast("float | None", value_at(timeline, track.parameter, time_s))) for time_s in times)
 
 
 def _scaled(row: Row, value: float) -> float:

@@ -61,6 +61,7 @@ class TrackView(QWidget):
         self._touched: tuple[str, ...] = ()
         self._chosen: Chosen = frozenset()
         self._opened: frozenset[str] = frozenset()
+        self._layout: tuple[frozenset[str], Layout] | None = None
         self._current = 0
         self._press: _Press | None = None
         self._copied: tuple[Track, ...] = ()
@@ -78,7 +79,14 @@ class TrackView(QWidget):
 
     @property
     def layout_now(self) -> Layout:
-        return layout(self._document.timeline, self._opened, float(self.width()))
+        """The same one until something moves on it: it keeps its curves."""
+        timeline, width = self._document.timeline, float(self.width())
+        if self._layout is not None:
+            opened, made = self._layout
+            if made.timeline is timeline and made.width == width and opened == self._opened:
+                return made
+        self._layout = self._opened, layout(timeline, self._opened, width)
+        return self._layout[1]
 
     @property
     def chosen(self) -> Chosen:

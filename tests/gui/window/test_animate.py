@@ -194,6 +194,19 @@ def test_that_a_key_in_an_open_curve_is_lifted(flow: AnimateFlow) -> None:
     assert keys_of(flow)[1][1] == pytest.approx(0.4, abs=0.02)
 
 
+def test_that_curves_are_not_worked_out_again_while_a_film_plays(flow: AnimateFlow) -> None:
+    give(flow, ALPHA)
+    tracks = flow.panel.tracks
+    before = tracks.layout_now
+    points = before.curve(before.rows[0])
+    flow.document.move_head(1.0)
+    assert tracks.layout_now is before
+    assert before.curve(before.rows[0]) is points
+    give(flow, Track("blend.alpha", (Key(0.0, 0.5), Key(2.0, 1.0))))
+    now = tracks.layout_now
+    assert now.curve(now.rows[0]) != points
+
+
 def test_that_resolutions_are_lifted_from_power_to_power(flow: AnimateFlow) -> None:
     give(flow, Track("blend.swap_resolution", (Key(0.0, 8), Key(2.0, 64))))
     flow.panel.tracks.toggle_curve("blend.swap_resolution")
