@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
@@ -134,6 +135,13 @@ class DirectionSection(Section):
         follow_hand(self._session, added.slider)
         self._rows.append(added)
         self.body.insertWidget(index, added)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Rows are made later than what stands under them: Tab comes to them where they are seen."""
+        rows = [widget for shown in self._rows for widget in (shown.slider, shown.chip, shown.remove)]
+        for before, after in pairwise((self.add_button, *rows, self.reset_all, self.edit_styles, self.reset_styles)):
+            QWidget.setTabOrder(before, after)
 
     def _use(self, index: int) -> DirectionUse | None:
         uses = self._session.state.directions

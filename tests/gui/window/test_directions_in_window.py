@@ -172,6 +172,17 @@ def test_that_taking_one_out_leaves_the_others(desk: Desk, found: DirectionWindo
     assert [row.slider.label for row in section.rows] == ["PCA 1", "PCA 2", "PCA 3"]
 
 
+def test_that_tab_comes_to_the_sliders_where_they_stand(desk: Desk, section: DirectionSection) -> None:
+    state = with_direction(desk.state, 0, DirectionUse("0" * 64, 1.0, name="age"))
+    desk.studio.session.edit(with_direction(state, 1, DirectionUse("1" * 64, 1.0, name="hair")))
+    expected = [widget for row in section.rows for widget in (row.slider, row.chip, row.remove)]
+    walked, widget = [], section.add_button.nextInFocusChain()
+    while widget is not section.reset_all and len(walked) < 100:
+        walked += [widget] if widget in expected else []
+        widget = widget.nextInFocusChain()
+    assert walked == expected
+
+
 def test_that_all_go_back_to_0_but_the_locked(desk: Desk, found: DirectionWindow, section: DirectionSection) -> None:
     for row in found.found.rows[:2]:
         row.strip.picked.emit(2.0)
