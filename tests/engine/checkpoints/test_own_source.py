@@ -22,6 +22,9 @@ CALLS = {
     ("importlib", "import_module"),
 }
 
+BY_NAMES_OF_ITS_OWN = {"gui/import_later.py": ["importlib.import_module", "importlib.import_module"]}
+"""What a file imports by a name that stands in Graft's own source: gui/app.py writes them out."""
+
 
 def dangers(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
@@ -41,7 +44,8 @@ def dangers(tree: ast.AST) -> Iterator[str]:
     "path", [path for path in SOURCES if path.exists()], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_that_a_source_file_runs_nothing_that_comes_from_outside(path: Path) -> None:
-    assert list(dangers(ast.parse(path.read_text("utf-8")))) == []
+    found = [danger.partition(": ")[2] for danger in dangers(ast.parse(path.read_text("utf-8")))]
+    assert found == BY_NAMES_OF_ITS_OWN.get(path.relative_to(ROOT).as_posix(), [])
 
 
 def test_that_the_scan_finds_what_it_looks_for() -> None:
