@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +25,8 @@ from gui.settings import Settings
 
 SettingsToSave: TypeAlias = Callable[[], Mapping[str, Setting]]
 TakeSettings: TypeAlias = Callable[[Mapping[str, Setting]], object]
+Stamp: TypeAlias = tuple[int, int, int]
+"""What tells one writing of a file from another."""
 
 
 class Documents(QObject):
@@ -54,6 +57,7 @@ class Documents(QObject):
         self._autosave_folder = autosave_folder
         self._recoverable: tuple[RecoverableSession, ...] = ()
         self._carried: list[tuple[SettingsToSave, TakeSettings]] = []
+        self._left: tuple[Path, Stamp | None] | None = None  # the session's file as it was last read or written
         self._aside = Aside("graft-documents", self)
         session.autosave_failed.connect(self._autosave_failed)
         opener.session_found.connect(self.open)
@@ -72,8 +76,12 @@ class Documents(QObject):
         else:
             self.save(self._session.path)
 
-    def save(self, path: Path) -> None:
-        """Write the session as it is now. On failure the old file is intact and the session stays unsaved."""
+    def save(self, path: Path, *, over: bool = False) -> None:
+        """Write the session as it is now. On failure the old file is intact and the session stays unsaved.
+
+        Args:
+            over: Also when another window has written the session's own file since.
+        """
         if path.suffix.lower() != SESSION_SUFFIX:
             path = path.with_name(path.name + SESSION_SUFFIX)
         self._session.end_gesture()
@@ -84,12 +92,31 @@ class Documents(QObject):
         )
         point = self._session.save_point()
 
-        def saved(_: None) -> None:
+        def write() -> bool:
+            found, left = _stamp(path), self._left
+            if not over and found is not None and left is not None and left[0] == path and left[1] != found:
+                return False
+            save_session(path, document, store)
+            self._left = path, _stamp(path)
+            return True
+
+        def told(is_saved: bool) -> None:
+            if not is_saved:
+                self._tell_exchanged(path)
+                return
             self._session.mark_saved(path, point)
             self._note_recent(path)
             self._messages.say(f"Saved {printable(path.name, 80)}.")
 
-        self._aside.run(lambda: save_session(path, document, store), saved, self._messages.error)
+        self._aside.run(write, told, self._messages.error)
+
+    def _tell_exchanged(self, path: Path) -> None:
+        self._messages.warn(
+            f"{printable(path.name, 80)} was saved by another window since it was opened here.",
+            "Save under another name to keep both.",
+            Choice("Save as…", self.name_wanted.emit),
+            Choice("Save over it", lambda: self.save(path, over=True)),
+        )
 
     @Slot()
     def new(self) -> None:
@@ -111,7 +138,12 @@ class Documents(QObject):
         """Open a session in place of the present one, which stays in the journal when it was not saved."""
         store = self._store
 
-        def opened(document: SessionDocument) -> None:
+        def read() -> tuple[Stamp | None, SessionDocument]:
+            return _stamp(path), open_session(path, store)
+
+        def opened(found: tuple[Stamp | None, SessionDocument]) -> None:
+            stamp, document = found
+            self._left = path, stamp
             known = {record.latent.key for record in self._collection.latents()}
             for latent in document.latents:
                 if latent.key not in known:
@@ -119,7 +151,7 @@ class Documents(QObject):
             shown = document.entries[document.index].state
             self._opener.when_models_are_here(shown, lambda _: self._show(document, path))
 
-        self._aside.run(lambda: open_session(path, store), opened, self._messages.error)
+        self._aside.run(read, opened, self._messages.error)
 
     def _show(self, document: SessionDocument, path: Path) -> None:
         self._session.replace_document(
@@ -237,3 +269,12 @@ class Documents(QObject):
     @Slot(object)
     def _autosave_failed(self, error: EngineError) -> None:
         self._messages.error(error)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """None where there is no such file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -327,6 +327,29 @@ def test_that_what_is_edited_while_a_save_is_written_is_not_taken_for_saved(desk
     assert left.state.latent == SeedLatent(2)
 
 
+def test_that_what_another_window_has_saved_is_not_written_over(desk: Desk) -> None:
+    session, documents, path = desk.studio.session, desk.studio.documents, desk.folder / "a.graft"
+    session.edit(with_seed(desk.state, 1))
+    documents.save(path)
+    documents.wait()
+    of_the_other = path.read_bytes() + b"more"
+    path.with_name("b").write_bytes(of_the_other)
+    path.with_name("b").replace(path)
+    session.edit(with_seed(desk.state, 2))
+    documents.save(path)
+    documents.wait()
+    assert desk.message() == "a.graft was saved by another window since it was opened here."
+    assert path.read_bytes() == of_the_other
+    assert session.is_dirty
+    documents.save(path, over=True)
+    documents.wait()
+    assert not session.is_dirty
+    session.edit(with_seed(desk.state, 3))
+    documents.save(path)
+    documents.wait()
+    assert not session.is_dirty
+
+
 def test_that_closing_lets_a_save_come_to_its_end(desk: Desk) -> None:
     desk.studio.session.edit(with_seed(desk.state, 1))
     desk.studio.documents.save(desk.folder / "a.graft")
