@@ -32,6 +32,9 @@ BLEND_LABELS = {
     "torgb": "ToRGB source",
     "space": "blend space",
 }
+STEP_OVER_CURVE = tuple([BLEND_LABELS[name], BLEND_LABELS["curve"]] for name in ("swap_resolution", "level", "width"))
+"""The step is turned, and a curve drawn by hand gives way to it."""
+
 NOISE_LABELS = {
     "mode": "noise mode",
     "strength": "noise strength",
@@ -49,8 +52,8 @@ def change_label(old: EditState, new: EditState) -> str:
         return "swap A and B"
     if labels == ["latent"]:
         return _latent_label(old, new)
-    if set(labels) == {"swap resolution", "alpha curve"}:
-        return "swap resolution"
+    if labels in STEP_OVER_CURVE:
+        return labels[0]
     return labels[0] if len(labels) == 1 else "several changes" if labels else "no change"
 
 

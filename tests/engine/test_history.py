@@ -12,6 +12,7 @@ from engine.state import (
     StoredLatent,
     swapped,
     with_alpha,
+    with_blend,
     with_curve,
     with_latent,
     with_models,
@@ -257,6 +258,8 @@ def test_that_swapping_models_and_dropping_a_curve_have_their_own_names() -> Non
     assert change_label(both, swapped(both)) == "swap A and B"
     curved = with_curve(START, (1.0,))
     assert change_label(curved, with_swap_resolution(curved, 64)) == "swap resolution"
+    assert change_label(curved, with_blend(curved, width=1.5, curve=None)) == "blend width"
+    assert change_label(curved, with_blend(curved, level=1, curve=None)) == "swap level"
 
 
 STEPS = st.lists(
