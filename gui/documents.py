@@ -112,7 +112,7 @@ class Documents(QObject):
 
     def _tell_exchanged(self, path: Path) -> None:
         self._messages.warn(
-            f"{printable(path.name, 80)} was saved by another window since it was opened here.",
+            f"Another window has saved {printable(path.name, 80)} since.",
             "Save under another name to keep both.",
             Choice("Save as…", self.name_wanted.emit),
             Choice("Save over it", lambda: self.save(path, over=True)),

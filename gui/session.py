@@ -43,6 +43,7 @@ class Session(QObject):
 
     opened = Signal(object)  # EditState: another document, which is about to be shown
     state_changed = Signal(object)  # EditState: every change, also within a gesture
+    hand_coming = Signal()  # a gesture is about to begin: what is glanced at can still change
     history_changed = Signal()  # an entry came, or undo, redo or a jump moved among them
     marks_changed = Signal()  # an entry got a name, a star or a sheet of variations
     document_changed = Signal()  # saved or unsaved, or another file
@@ -158,6 +159,7 @@ class Session(QObject):
             owner: Whose hand it is. Another owner's open gesture is ended first.
         """
         self.end_gesture()
+        self.hand_coming.emit()
         self._owner = owner
         self._history.begin_gesture(label)
 

@@ -108,6 +108,7 @@ class AnimateFlow(QObject):
         document.changed.connect(self._timeline_changed)
         self._session.history_changed.connect(self._history_changed)
         self._session.state_changed.connect(self._state_changed)
+        self._session.hand_coming.connect(self._stop)  # a hand goes on from what is shown, not from where it began
         self._session.opened.connect(self._opened)
         self._window.controls_dock.installEventFilter(self)
 

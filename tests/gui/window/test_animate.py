@@ -194,6 +194,17 @@ def test_that_a_key_in_an_open_curve_is_lifted(flow: AnimateFlow) -> None:
     assert keys_of(flow)[1][1] == pytest.approx(0.4, abs=0.02)
 
 
+def test_that_a_hand_on_one_control_of_a_playing_film_changes_nothing_else(desk: Desk, flow: AnimateFlow) -> None:
+    give(flow, ALPHA, Track("truncation_psi", (Key(0.0, 0.2), Key(2.0, 0.9))))
+    flow.play_or_stop()
+    flow.document.move_head(1.0)
+    desk.studio.session.begin_gesture(desk)
+    desk.studio.session.edit(with_alpha(desk.state, 0.33))
+    assert flow.panel.key.text() == "Key 1"
+    desk.studio.session.end_gesture(desk)
+    assert flow.panel.key.text() == "Key 1"
+
+
 def test_that_curves_are_not_worked_out_again_while_a_film_plays(flow: AnimateFlow) -> None:
     give(flow, ALPHA)
     tracks = flow.panel.tracks

@@ -338,7 +338,7 @@ def test_that_what_another_window_has_saved_is_not_written_over(desk: Desk) -> N
     session.edit(with_seed(desk.state, 2))
     documents.save(path)
     documents.wait()
-    assert desk.message() == "a.graft was saved by another window since it was opened here."
+    assert desk.message() == "Another window has saved a.graft since."
     assert path.read_bytes() == of_the_other
     assert session.is_dirty
     documents.save(path, over=True)
