@@ -311,9 +311,12 @@ class Studio(LaterParts):
             ),
         )
         self.session.state_changed.connect(self._hints_seen)
+        self.canvas.mode_changed.connect(self._hints_seen)  # whoever looks round needs no hint, and it needs the room
+        for name in ("animate", "explore"):
+            self.window.actions_[name].triggered.connect(self._hints_seen)
 
-    @Slot(object)
-    def _hints_seen(self, state: EditState) -> None:
+    @Slot()
+    def _hints_seen(self) -> None:
         if self.hints is not None:
             self.hints.dismiss()
             self.hints = None

@@ -98,14 +98,14 @@ class CompareBar(QFrame):
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.setSpacing(6)
-        row.addWidget(self.left, 1)
+        row.addWidget(self.left, 4)
         row.addWidget(self.exchange)
-        row.addWidget(self.right, 1)
+        row.addWidget(self.right, 4)
         row.addSpacing(6)
         row.addWidget(self.style_row)
         for widget in (self.level, self.rate, self.gain):
             row.addWidget(widget)
-        row.addStretch(2)
+        row.addStretch(1)
         row.addWidget(self.pin)
         self._strip = QWidget(self)
         strip = QHBoxLayout(self._strip)

@@ -323,6 +323,14 @@ def test_that_a_warning_about_the_picture_is_said_once_when_the_hand_rests(make_
     assert (bar.sentence, bar.repeat_count) == (sentence, 1)
 
 
+@pytest.mark.parametrize("action", ["show_compare", "animate"])
+def test_that_hints_make_room_for_whoever_looks_round(make_desk: MakeDesk, action: str) -> None:
+    desk = make_desk()
+    assert desk.studio.hints is not None
+    desk.studio.window.actions_[action].trigger()
+    assert desk.studio.hints is None
+
+
 def test_that_hints_go_at_the_first_change_and_do_not_come_back(make_desk: MakeDesk) -> None:
     desk = make_desk()
     assert desk.studio.hints is not None
