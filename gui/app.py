@@ -9,7 +9,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
@@ -23,6 +24,7 @@ from engine.history import HistoryEntry
 from engine.journal import Journal
 from engine.latents import LatentStore
 from engine.library import Library
+from engine.look import Look
 from engine.messages import Engine, Publish
 from engine.places import Places, user_places
 from engine.state import EditState, ModelRef, StoredLatent
@@ -133,6 +135,9 @@ class Studio(LaterParts):
         self.is_filled = False
         self._is_closed = False
         self._imports = ImportLater(self)
+        self._registering: threading.Thread | None = None
+        self._sample_portraits: dict[StoredLatent, ModelRef] = {}
+        self._sample_looks: Mapping[str, Look] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.places, self.library = self._opened(places)
         self.settings = Settings(self.places.config / FILE_NAME)
@@ -220,6 +225,8 @@ class Studio(LaterParts):
         mode = self.settings.get("view", CanvasMode.TRIPTYCH.value)
         self.canvas.set_mode(CanvasMode(mode) if mode in set(CanvasMode) else CanvasMode.TRIPTYCH)
         self._files = tuple(files)
+        self._registering = threading.Thread(target=self._register, name="graft-shelf", daemon=True)
+        self._registering.start()
         self.canvas.installEventFilter(self)
         QTimer.singleShot(PAINTED_BY_MS, self, self._begin)
         self.window.show()
@@ -238,12 +245,12 @@ class Studio(LaterParts):
         if self.is_filled or self._is_closed:
             return
         self.is_filled = True
+        self._fill_shelf()
         for problem in self._problems:
             self.messages.error(problem)
         if self.library.notice:
             self.messages.warn(self.library.notice)
-        portraits = self._fill_shelf()
-        first = HistoryEntry(first_state(self.collection, portraits), "start")
+        first = HistoryEntry(first_state(self.collection, self._sample_portraits), "start")
         self.session.replace_document((first,), 0, None, saved=True)
         self._show_hints()
         self.documents.offer_recovery()
@@ -279,20 +286,24 @@ class Studio(LaterParts):
                 self.animating.set_shown(True)
             self.librarian.look_for_files()
 
-    def _fill_shelf(self) -> dict[StoredLatent, ModelRef]:
-        """Put there what comes with Graft. Returns the sample portraits and their models."""
+    def _register(self) -> None:
+        """Put into the library what comes with Graft. On a thread: at a first start the models are read whole."""
         from engine.embedded_models import register_embedded
         from engine.look_file import sample_looks
         from engine.sample_portraits import register_sample_portraits
 
-        portraits: dict[StoredLatent, ModelRef] = {}
         try:
             register_embedded(self.library, self._embedded_models)
-            portraits = register_sample_portraits(self.library, self.store)
+            self._sample_portraits = register_sample_portraits(self.library, self.store)
         except EngineError as error:
-            self.messages.error(error)
-        self.collection.bring_looks(sample_looks(self._sample_looks_folder))
-        return portraits
+            self._problems.append(error)
+        self._sample_looks = sample_looks(self._sample_looks_folder)
+
+    def _fill_shelf(self) -> None:
+        """Show what comes with Graft."""
+        if self._registering is not None:
+            self._registering.join()
+        self.collection.bring_looks(self._sample_looks)
 
     def _show_hints(self) -> None:
         if self.settings.get("hints_seen", False) or self.session.state.model_b is None:
@@ -330,6 +341,8 @@ class Studio(LaterParts):
         self.settings.set("view", self.canvas.mode.value)
         self.close_later()
         self._imports.close()
+        if self._registering is not None:
+            self._registering.join()
         self.documents.close()
         if "photos" in self.__dict__:
             self.photos.close()
