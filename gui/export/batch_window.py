@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QImage, QKeyEvent, QKeySequence, QPixmap, QShortcut
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QPixmap,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -25,6 +34,8 @@ from gui.exporting import FORMATS
 from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
+from gui.widgets.drops import local_paths
+from gui.widgets.folder_drop import folder_meant
 from gui.widgets.job_card import ProgressLine
 from gui.widgets.sheet_view import SheetView
 
@@ -68,6 +79,7 @@ class BatchWindow(QWidget):
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumSize(MINIMUM_SIZE)
+        self.setAcceptDrops(True)
         self.resize(DEFAULT_SIZE)
         self.look = QLabel()
         self.look.setTextFormat(Qt.TextFormat.PlainText)
@@ -238,6 +250,15 @@ class BatchWindow(QWidget):
             self.cancel_wanted.emit()
         else:
             self.start_wanted.emit(self.wish())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Anywhere on the window, as on its field."""
+        event.acceptProposedAction()
+        self.photos.drop.dropped.emit(folder_meant(local_paths(event.mimeData())[0]))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -53,7 +53,7 @@ class _Message:
 
 
 class ErrorBar(QFrame):
-    """Shows the newest message; dismissing it uncovers the one before. Hidden when there is none."""
+    """Shows the newest message, but no mere remark over a question; dismissing it uncovers the one before."""
 
     action_triggered = Signal(str)
     dismissed = Signal()
@@ -155,7 +155,8 @@ class ErrorBar(QFrame):
                 message.count = old.count + 1
                 del self._messages[index]
                 break
-        self._messages = [*self._messages, message][-MAX_MESSAGES:]
+        place = len(self._messages) - _asks(self._messages, message)
+        self._messages = [*self._messages[:place], message, *self._messages[place:]][-MAX_MESSAGES:]
         self._refresh()
 
     def show_error(self, error: EngineError, details: str = "") -> None:
@@ -262,3 +263,13 @@ def _wrapping_label(parent: QWidget) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def _asks(messages: list[_Message], message: _Message) -> bool:
+    """Whether a question is on screen that a mere remark must not hide: unsaved work can be restored, say."""
+    return bool(
+        messages
+        and messages[-1].second_action
+        and not message.action
+        and message.severity is not Severity.ERROR
+    )

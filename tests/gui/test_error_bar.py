@@ -107,3 +107,14 @@ def test_that_markup_in_a_message_is_shown_as_text(bar: ErrorBar) -> None:
 def test_that_its_edge_says_how_grave_it_is(bar: ErrorBar, severity: Severity, color: str) -> None:
     bar.show_message("Something.", severity=severity)
     assert color in colors_in(image_of(bar), QRectF(0, 10, 3, 10))
+
+
+def test_that_a_question_is_not_hidden_by_a_remark_but_by_an_error(bar: ErrorBar) -> None:
+    bar.show_message("Unsaved work is here.", severity=Severity.WARNING, action="Restore", second_action="Discard")
+    bar.show_message("Saved one.graft.", severity=Severity.INFO)
+    assert (bar.sentence, bar.message_count) == ("Unsaved work is here.", 2)
+    bar.show_message("The disk is full.", severity=Severity.ERROR)
+    assert bar.sentence == "The disk is full."
+    bar.dismiss()
+    bar.dismiss()
+    assert bar.sentence == "Saved one.graft."

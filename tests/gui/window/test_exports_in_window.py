@@ -215,7 +215,7 @@ def test_that_photos_dropped_on_the_batch_are_counted(batch: OpenBatch, tmp_path
     for number in range(3):
         Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
     assert not flow.window.search.isEnabled()
-    desk.drop(folder, on=flow.window.photos.drop)
+    desk.drop(folder / "0.png", on=flow.window)
     desk.wait_until(lambda: flow.window.photos.folder == folder)
     assert flow.window.search.isEnabled()
     assert flow.window.start.isEnabled()
