@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QHideEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -23,8 +22,9 @@ from gui.directions.range_chip import RangeChip
 from gui.directions.ranges import Rows
 from gui.directions.results import Results
 from gui.directions.section import FILE_SUFFIXES
+from gui.panels.asking import ask_beside, asking_column
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
+from gui.panels.labels import caption_label, muted_label, row, title_label
 from gui.settings import Settings
 from gui.widgets.choice_cards import ChoiceCard, ChoiceCards
 from gui.widgets.drops import local_paths
@@ -138,18 +138,6 @@ class DirectionWindow(QWidget):
         for text, control in (("In", self.view), ("Layers", self.chip), ("How many", self.count)):
             form.addWidget(row(muted_label(text), 1, control))
         form.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 16)
-        foot.setSpacing(8)
-        for widget in (self.note, self.bar, self.find_button):
-            foot.addWidget(widget)
-        left = QWidget()
-        left.setFixedWidth(FORM_PX)
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(scrolling(inside, takes_focus=False), 1)
-        column.addLayout(foot)
         head = row(self.pages, 1, self.search, self.import_button, self.export_button)
         head.layout().setContentsMargins(16, 12, 16, 0)  # type: ignore[union-attr]
         right = QVBoxLayout()
@@ -157,12 +145,8 @@ class DirectionWindow(QWidget):
         right.setSpacing(0)
         right.addWidget(head)
         right.addWidget(self._stack, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(left)
-        layout.addWidget(vertical_line())
-        layout.addLayout(right, 1)
+        asking = asking_column(inside, self.note, self.bar, self.find_button, width_px=FORM_PX)
+        ask_beside(self, asking, right)
 
     def _connect(self) -> None:
         self.find_button.clicked.connect(self._find_or_cancel)

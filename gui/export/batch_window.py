@@ -19,7 +19,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -31,7 +30,8 @@ from engine.errors import EngineError
 from engine.number_lists import read_seeds
 from engine.picture_folder import PHOTO_SUFFIXES
 from gui.exporting import FORMATS
-from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
+from gui.panels.asking import ask_beside, asking_column
+from gui.panels.labels import caption_label, muted_label, row, title_label
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
 from gui.widgets.drops import local_paths
@@ -153,30 +153,13 @@ class BatchWindow(QWidget):
             control.setAccessibleName(text)
             form.addWidget(row(muted_label(text), 1, control))
         form.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 16)
-        foot.setSpacing(8)
-        foot.addWidget(self.note)
-        foot.addWidget(self.start)
-        left = QWidget()
-        left.setFixedWidth(ORDER_PX)
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(scrolling(inside, takes_focus=False), 1)
-        column.addLayout(foot)
         right = QVBoxLayout()
         right.setContentsMargins(16, 16, 16, 16)
         right.setSpacing(8)
         for widget in (self.state, self.bar, self.left_out):
             right.addWidget(widget)
         right.addWidget(self.sheet, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(left)
-        layout.addWidget(vertical_line())
-        layout.addLayout(right, 1)
+        ask_beside(self, asking_column(inside, self.note, self.start, width_px=ORDER_PX), right)
 
     # --- the wish -------------------------------------------------------------------------------------------------
 

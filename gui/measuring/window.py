@@ -7,12 +7,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QIcon, QImage, QKeyEvent, QKeySequence, QPixmap, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from gui.collection import Collection
 from gui.measuring.results import Results
+from gui.panels.asking import ask_beside, asking_column
 from gui.panels.calm_combo import CalmComboBox
-from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
+from gui.panels.labels import caption_label, muted_label, row, title_label
 from gui.settings import Settings
 from gui.training.folder_choice import FolderChoice
 from gui.widgets.section import Section
@@ -128,24 +129,7 @@ class MeasureWindow(QWidget):
             self.more.add_widget(row(muted_label(text), 1, control))
         form.addWidget(self.more)
         form.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 16)
-        foot.setSpacing(8)
-        foot.addWidget(self.note)
-        foot.addWidget(self.start)
-        left = QWidget()
-        left.setFixedWidth(ORDER_PX)
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(scrolling(inside, takes_focus=False), 1)
-        column.addLayout(foot)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(left)
-        layout.addWidget(vertical_line())
-        layout.addWidget(self.results, 1)
+        ask_beside(self, asking_column(inside, self.note, self.start, width_px=ORDER_PX), self.results)
 
     def _connect(self) -> None:
         self.start.clicked.connect(self._start_or_cancel)

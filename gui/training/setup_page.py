@@ -21,6 +21,7 @@ from engine.errors import EngineError, JobError, printable
 from engine.library_records import ModelRecord
 from engine.training_runs import RunGlance, TrainingPlan, has_checkpoint
 from gui.collection import Collection
+from gui.panels.asking import asking_column
 from gui.panels.calm_combo import CalmComboBox
 from gui.panels.labels import caption_label, muted_label, row, scrolling, title_label, vertical_line
 from gui.settings import Settings
@@ -138,19 +139,7 @@ class SetupPage(QWidget):
         for section in (model, length, self.advanced):
             column.addWidget(section)
         column.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 16)
-        foot.setSpacing(8)
-        foot.addWidget(self.problem)
-        foot.addWidget(self.start)
-        side = QWidget()
-        side.setFixedWidth(SIDE_PX)
-        outer = QVBoxLayout(side)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(scrolling(inside), 1)
-        outer.addLayout(foot)
-        return side
+        return asking_column(inside, self.problem, self.start, width_px=SIDE_PX, takes_focus=True)
 
     def _connect(self) -> None:
         self.pictures.clicked.connect(self.browse)

@@ -163,6 +163,7 @@ def test_that_the_theme_is_chosen_in_the_menu_and_remembered(desk: Desk) -> None
 
 def test_that_the_desktops_change_of_colours_is_followed_live_when_that_was_chosen(desk: Desk) -> None:
     desktop = QGuiApplication.styleHints().colorSchemeChanged
+    desk.studio.window.actions_["theme_dark"].trigger()
     desktop.emit(Qt.ColorScheme.Light)
     assert current_theme() is DARK  # chosen by hand
     desk.studio.window.actions_["theme_system"].trigger()
