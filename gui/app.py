@@ -339,6 +339,7 @@ class Studio(LaterParts):
             return True
         self._is_closed = True
         self.settings.set("view", self.canvas.mode.value)
+        self.theme_follower.close()
         self.close_later()
         self._imports.close()
         if self._registering is not None:

@@ -22,3 +22,7 @@ class ThemeFollower(QObject):
         theme = theme_for(ThemeChoice.SYSTEM, scheme)
         if chosen == ThemeChoice.SYSTEM and theme is not current_theme() and isinstance(app, QApplication):
             apply_theme(app, theme)
+
+    def close(self) -> None:
+        """Of a window that is gone, nothing is to be followed."""
+        QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._follow)
