@@ -27,6 +27,7 @@ from engine.library_records import DirectionRecord
 from engine.library_tags import Kind
 from engine.messages import JobFinished, JobOutcome, JobProgress
 from engine.state import DirectionUse, EditState, with_direction
+from gui.bring_forward import bring_forward
 from gui.collection import Collection
 from gui.directions.pictures import DirectionPictures
 from gui.directions.section import DirectionSection
@@ -127,9 +128,7 @@ class DirectionFlow(QObject):
 
     @staticmethod
     def _bring_up(window: QWidget) -> None:
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     @Slot(object)
     def _follow(self, state: EditState) -> None:

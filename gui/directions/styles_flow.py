@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from engine.direction_events import MeasureStyles, StylesMeasured
 from engine.messages import JobFinished
 from engine.state import EditState, model_refs
+from gui.bring_forward import bring_forward
 from gui.directions.styles_window import StylesWindow
 from gui.engine_bridge import EngineBridge
 from gui.messages import Messages
@@ -47,9 +48,7 @@ class StylesFlow(QObject):
 
     @Slot()
     def open(self) -> None:
-        self.window.show()
-        self.window.raise_()
-        self.window.activateWindow()
+        bring_forward(self.window)
         self._measure()
 
     @Slot()

@@ -21,6 +21,7 @@ from engine.errors import EngineError, printable
 from engine.latents import LatentStore
 from engine.recipe import make_recipe, recipe_to_json
 from engine.state import View
+from gui.bring_forward import bring_forward
 from gui.export.batch_window import IDLE, BatchWindow, BatchWish
 from gui.export.picture_reader import PictureReader
 from gui.messages import Choice, Messages
@@ -91,9 +92,7 @@ class BatchFlow(QObject):
     def open(self) -> None:
         window = self.window
         self._show_look()
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     @Slot()
     def _show_look(self) -> None:

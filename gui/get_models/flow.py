@@ -20,6 +20,7 @@ from engine.library_tags import Kind
 from engine.messages import JobFinished, JobOutcome, LoadModel, ModelLoaded
 from engine.places import Places
 from engine.state import ModelRef
+from gui.bring_forward import bring_forward
 from gui.collection import Collection
 from gui.engine_bridge import EngineBridge
 from gui.get_models.details import Standing
@@ -99,9 +100,7 @@ class GetModelsFlow(QObject):
     def open(self) -> None:
         window = self.window
         self._show()
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     def close(self) -> None:
         self.transfers.close()

@@ -13,6 +13,7 @@ from engine.library_file import MAX_NAME_CHARS
 from engine.library_search import Entry, search
 from engine.library_tags import Kind, tags_of_text
 from engine.library_trash import Thing
+from gui.bring_forward import bring_forward
 from gui.collection import Collection
 from gui.icons import icon
 from gui.library_window.grid import EntryGrid
@@ -113,9 +114,7 @@ class LibraryWindow(QWidget):
 
     @Slot()
     def open(self) -> None:
-        self.show()
-        self.raise_()
-        self.activateWindow()
+        bring_forward(self)
         self.search.setFocus()
 
     # --- what there is --------------------------------------------------------------------------------------------

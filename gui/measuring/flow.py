@@ -12,6 +12,7 @@ from engine.errors import printable
 from engine.library_records import ModelRecord
 from engine.measure_events import read_measure_event
 from engine.verb_process import NICENESS
+from gui.bring_forward import bring_forward
 from gui.collection import Collection
 from gui.measuring.story import MeasureStory
 from gui.measuring.window import MeasureWindow, Order
@@ -68,9 +69,7 @@ class MeasureFlow(QObject):
     @Slot()
     def open(self) -> None:
         window = self.window
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     @Slot(str)
     def open_for(self, sha256: str) -> None:

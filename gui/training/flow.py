@@ -28,6 +28,7 @@ from engine.training_runs import (
     story_of,
 )
 from engine.training_snapshot import Snapshot, keep_snapshot
+from gui.bring_forward import bring_forward
 from gui.collection import Collection
 from gui.engine_bridge import EngineBridge
 from gui.messages import Choice, Messages
@@ -106,9 +107,7 @@ class TrainingFlow(QObject):
             self.show_run(self.watch.folder)
         elif is_new:
             window.show_setup()
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     @Slot(object)
     def _practice_made(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from engine.places import Places
 from engine.portrait_events import PortraitsProgress, read_portrait_event
 from engine.verb_process import NICENESS
+from gui.bring_forward import bring_forward
 from gui.messages import Messages
 from gui.panels.job_tray import JobTray
 from gui.settings import Settings
@@ -61,9 +62,7 @@ class PracticeFlow(QObject):
     @Slot()
     def open(self) -> None:
         window = self.window
-        window.show()
-        window.raise_()
-        window.activateWindow()
+        bring_forward(window)
 
     @Slot(object)
     def start(self, order: PracticeOrder) -> None:

@@ -120,12 +120,12 @@ def edited(studio: Studio, state: EditState, name: str, value: object) -> EditSt
         return replace(state, mix=tuple(replace(source, strengths=value) for source in state.mix))
     if name == "overlays":
         refs = (state.model_b, None, studio.thirds["skip" if state.model_a in studio.pairs["skip"] else "resnet"])
-        overlays = (Overlay(refs[of], alpha, curve) for of, alpha, curve in value)  # type: ignore
+        overlays = (Overlay(refs[of], alpha, curve) for of, alpha, curve in value)  # type: ignore[attr-defined]
         return replace(state, overlays=tuple(overlays))
     if name == "overlay alpha":
         return replace(state, overlays=tuple(replace(one, alpha=value) for one in state.overlays))
     if name == "directions":
-        uses = (DirectionUse(studio.directions[of], amount, rows) for of, amount, rows in value)  # type: ignore
+        uses = (DirectionUse(studio.directions[of], amount, rows) for of, amount, rows in value)  # type: ignore[attr-defined]
         return replace(state, directions=tuple(uses))
     if name == "direction amount":
         return replace(state, directions=tuple(replace(use, amount=value) for use in state.directions))
