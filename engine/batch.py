@@ -23,6 +23,7 @@ from engine.batch_events import BatchEvent, BatchFinished, BatchPicture, BatchPr
 from engine.errors import CorruptModelError, EngineError, JobError, NoFaceError
 from engine.export.sheets import contact_sheet, write_sheet
 from engine.export.stills import still_suffix
+from engine.file_hash import file_sha256
 from engine.headless import Headless
 from engine.latent_file import read_latent, write_latent
 from engine.messages import InvertPortrait, OpenPortrait, PortraitInverted, PortraitOpened
@@ -235,8 +236,7 @@ def _short(*parts: str) -> str:
 
 def _file_hash(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise storage_error(f"read {path.name}", error) from error
 

@@ -333,8 +333,7 @@ def invert(
             engine.export(out, engine.render(state), state)
     begun = " from the encoder's start" if result.start is StartPoint.ENCODER else ""
     typer.echo(
-        f"Wrote {out} after {result.steps} steps{begun} in {result.elapsed_s:.1f} s: pixel distance"
-        f" {result.pixel_distance:.4f}, {result.perceptual_name} {result.perceptual_distance:.4f}"
+        f"Wrote {out} after {result.steps} steps{begun} in {result.elapsed_s:.1f} s. {result.likeness.sentence}"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.framing import Framing
+from engine.state import ModelRef
 
 
 class LayerKind(StrEnum):
@@ -40,7 +41,11 @@ class LayerSpec:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDescriptor:
-    """What a generator is: sizes and layers, lowest resolution first."""
+    """What a generator is: sizes and layers, lowest resolution first.
+
+    Attributes:
+        tuned_from: For one that was tuned to a portrait: its parent, which has the same layers.
+    """
 
     family: str
     img_resolution: int
@@ -52,6 +57,7 @@ class NetworkDescriptor:
     layers: tuple[LayerSpec, ...] = ()
     architecture: str = "skip"
     framing: Framing = Framing()
+    tuned_from: ModelRef | None = None
 
     @property
     def resolutions(self) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ OpenCV, Pillow and the projection are imported by the jobs that need them: the f
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -25,6 +24,7 @@ from engine.direction_events import (
 from engine.encoder_file import encoder_folders, offer_encoder
 from engine.errors import JobError, ModelError, RenderCancelled
 from engine.families import describe
+from engine.file_hash import file_sha256
 from engine.framing import Framing
 from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
 from engine.job_table import Background, JobSteps, Step
@@ -57,6 +57,7 @@ from engine.models import ModelLocator
 from engine.network import Network
 from engine.pipeline import Pipeline
 from engine.places import user_places
+from engine.portrait_source import PortraitSource
 from engine.preview.exit_colour import ExitCorrection
 from engine.state import EditState, ModelRef, StoredLatent, View, model_refs
 
@@ -164,6 +165,8 @@ class JobHandlers:
         return opened
 
     def _invert_portrait(self, job: InvertPortrait) -> JobSteps:
+        from engine.inversion.likeness_measure import measure_likeness
+        from engine.inversion.objective import aim
         from engine.inversion.portraits import cut_portrait
         from engine.inversion.project import invert_portrait
 
@@ -173,6 +176,8 @@ class JobHandlers:
         size_px = network.descriptor.img_resolution
         encoder = _encoder_for(job)
         cut = yield Background(lambda: cut_portrait(job.path, job.face, framing, size_px), "Cutting out the face")
+        sha256 = yield Background(lambda: _photo_hash(job.path))
+        source = PortraitSource(job.path, sha256, job.face, framing)
         started = time.perf_counter()
         projection = invert_portrait(
             network,
@@ -203,9 +208,10 @@ class JobHandlers:
             image=to_bgrx(result.image),
             steps=result.steps,
             elapsed_s=elapsed_s,
-            pixel_distance=result.pixel_distance,
-            perceptual_distance=result.perceptual_distance,
-            perceptual_name=result.perceptual_name,
+            likeness=measure_likeness(
+                result.image, aim(cut, network), result.perceptual_distance, result.perceptual_name
+            ),
+            source=source,
             start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
         )
 
@@ -315,8 +321,7 @@ class JobHandlers:
     def _save_network(self, network: Network, job: SaveBlend) -> ModelRef:
         path = job.path
         network.save(path)
-        with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = file_sha256(path)
         note = {"lineage": list(network.origin.lineage), **parents_note(model_refs(job.state))}
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
 
@@ -340,8 +345,16 @@ def _encoder_for(job: InvertPortrait) -> PortraitEncoder | None:
     return None
 
 
+def _photo_hash(path: Path) -> str:
+    """Empty for a photo that went away in the meantime: what was cut out of it is there."""
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
+
+
 def _step(progress: InversionProgress) -> Step:
     preview = None if progress.image is None else to_bgrx(progress.image.detach())
     fraction = progress.step / max(1, progress.steps)
-    return Step(progress.text, fraction, preview, distance=progress.pixel_distance)
+    return Step(progress.text, fraction, preview, distance=progress.pixel_distance, step=progress.step)
 

@@ -47,6 +47,7 @@ from engine.messages import (
     Publish,
     SaveBlend,
 )
+from engine.state import StoredLatent
 
 BACKGROUND_THREADS = 2
 ONE_AT_A_TIME = (InvertPortrait,)
@@ -81,6 +82,8 @@ class Step:
     preview: Pixels | None = None
     remaining_s: float | None = None
     distance: float | None = None
+    step: int | None = None
+    latent: StoredLatent | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,8 +318,9 @@ class JobTable:
         remaining = step.remaining_s
         if remaining is None and step.fraction:
             remaining = elapsed * (1.0 - step.fraction) / step.fraction
-        told = (step.fraction, step.text, elapsed, remaining, step.preview, task.paused, step.distance)
-        self._publish(JobProgress(task.job_id, task.job, *told))
+        told = (step.fraction, step.text, elapsed, remaining, step.preview, task.paused)
+        search = (step.distance, step.step, step.latent)
+        self._publish(JobProgress(task.job_id, task.job, *told, *search))
 
     def _finish(
         self, task: _Task, outcome: JobOutcome, result: JobResult | None = None, error: EngineError | None = None

@@ -6,7 +6,6 @@ stay in here: states, recipes and sessions know hashes and names only.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 from engine.atomic import storage_error
 from engine.descriptor import NetworkDescriptor
 from engine.errors import MissingModelError
+from engine.file_hash import file_sha256
 from engine.library_file import LibraryFile, as_column, as_path, clean_file_name, free_name
 from engine.library_latents import LatentTable
 from engine.library_looks import LookTable
@@ -26,8 +26,10 @@ from engine.library_records import (
     descriptor_from_json,
     descriptor_to_json,
 )
+from engine.likeness import Likeness
 from engine.look import Look
 from engine.moved_files import find_by_content
+from engine.portrait_source import PortraitSource
 from engine.state import ModelRef, StoredLatent
 
 MODEL_SUFFIXES = frozenset({".safetensors", ".pkl", ".pt", ".pth", ".ckpt"})
@@ -184,7 +186,7 @@ class Library:
             StorageError: it cannot be read.
         """
         try:
-            found = _sha256_of(path)
+            found = file_sha256(path)
         except OSError as error:
             raise storage_error(f"read {path.name}", error) from error
         if found != sha256:
@@ -246,8 +248,16 @@ class Library:
 
     # --- portraits: see `LatentTable` -------------------------------------------------------------------------------
 
-    def add_latent(self, latent: StoredLatent, model: ModelRef | None, thumbnail: bytes = b"") -> None:
-        self._latents.add(latent, model, thumbnail)
+    def add_latent(
+        self,
+        latent: StoredLatent,
+        model: ModelRef | None,
+        thumbnail: bytes = b"",
+        *,
+        source: PortraitSource | None = None,
+        likeness: Likeness | None = None,
+    ) -> None:
+        self._latents.add(latent, model, thumbnail, source=source, likeness=likeness)
 
     def latents(self) -> tuple[LatentRecord, ...]:
         return self._latents.on_shelf()
@@ -314,7 +324,7 @@ class Library:
             row = self.file.row("SELECT size, changed_ns, sha256 FROM hashes WHERE path = ?", as_column(path))
             if row is not None and row[:2] == (status.st_size, status.st_mtime_ns):
                 return str(row[2])
-            found = _sha256_of(path)
+            found = file_sha256(path)
         except OSError:
             return None
         with self.file.writing("remember a file's hash") as connection:
@@ -377,7 +387,3 @@ def _size_of(path: Path) -> int | None:
     except OSError:
         return None
 
-
-def _sha256_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

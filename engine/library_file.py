@@ -20,7 +20,7 @@ from engine.atomic import storage_error
 from engine.database import DamagedDatabaseError, database_files, in_plain_words, open_database, transaction
 from engine.errors import EngineError, StorageError, printable
 
-LIBRARY_VERSION = 3
+LIBRARY_VERSION = 4
 MAX_NAME_CHARS = 100
 MAX_THUMBNAIL_BYTES = 1 << 20
 
@@ -40,7 +40,7 @@ CREATE TABLE models (sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, path TEXT NOT 
     source_size INTEGER, descriptor TEXT NOT NULL, note TEXT NOT NULL, embedded INTEGER NOT NULL,
     used INTEGER NOT NULL, thumbnail BLOB, trashed INTEGER, added_at INTEGER);
 CREATE TABLE latents (key TEXT PRIMARY KEY, noise_key TEXT, name TEXT NOT NULL, model_sha256 TEXT, model_name TEXT,
-    added INTEGER NOT NULL, thumbnail BLOB, trashed INTEGER);
+    added INTEGER NOT NULL, thumbnail BLOB, trashed INTEGER, source TEXT, likeness TEXT);
 CREATE TABLE looks (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, state TEXT NOT NULL, thumbnail BLOB,
     trashed INTEGER);
 CREATE TABLE samples (key TEXT PRIMARY KEY);
@@ -54,6 +54,8 @@ _MIGRATIONS = {
     # So do models and portraits; directions and tags; where models were downloaded from.
     2: f"ALTER TABLE models ADD COLUMN trashed INTEGER; ALTER TABLE models ADD COLUMN added_at INTEGER;"
     f" ALTER TABLE latents ADD COLUMN trashed INTEGER; {_SINCE_3}",
+    # Which photo a portrait was found in, and how like it is.
+    3: "ALTER TABLE latents ADD COLUMN source TEXT; ALTER TABLE latents ADD COLUMN likeness TEXT",
 }
 
 

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from engine.errors import CorruptModelError
 from engine.library_file import LibraryFile, clean_file_name
 from engine.library_records import LatentRecord
+from engine.likeness import Likeness
+from engine.portrait_source import PortraitSource
 from engine.state import ModelRef, StoredLatent
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class LatentTable:
     def __init__(self, file: LibraryFile) -> None:
         self._file = file
 
-    def add(self, latent: StoredLatent, model: ModelRef | None, thumbnail: bytes = b"") -> None:
+    def add(
+        self,
+        latent: StoredLatent,
+        model: ModelRef | None,
+        thumbnail: bytes = b"",
+        *,
+        source: PortraitSource | None = None,
+        likeness: Likeness | None = None,
+    ) -> None:
         """Put a portrait on the shelf, or replace the one with the same ``ws``."""
         name = clean_file_name(latent.name) or "portrait"
-        values = (latent.key, latent.noise_key, name, model and model.sha256, model and model.name, thumbnail or None)
+        found_in = source and source.to_json_text()
+        how_like = likeness and likeness.to_json_text()
+        whose = (model and model.sha256, model and model.name)
+        values = (latent.key, latent.noise_key, name, *whose, thumbnail or None, found_in, how_like)
         with self._file.writing("keep the portrait") as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO latents (key, noise_key, name, model_sha256, model_name, thumbnail, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, (SELECT coalesce(max(added), 0) + 1 FROM latents))",
+                "INSERT OR REPLACE INTO latents"
+                " (key, noise_key, name, model_sha256, model_name, thumbnail, source, likeness, added)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(added), 0) + 1 FROM latents))",
                 values,
             )
 
@@ -73,8 +94,23 @@ class LatentTable:
             connection.execute(f"DELETE FROM samples WHERE key NOT IN ({marks})", tuple(kept))
 
     def _select(self, which: str) -> tuple[LatentRecord, ...]:
-        rows = self._file.rows(f"SELECT key, name, noise_key, model_sha256, model_name FROM latents WHERE {which}")
+        columns = "key, name, noise_key, model_sha256, model_name, source, likeness"
+        rows = self._file.rows(f"SELECT {columns} FROM latents WHERE {which}")
         return tuple(
-            LatentRecord(StoredLatent(key, name, noise_key), ModelRef(sha256, model_name) if sha256 else None)
-            for key, name, noise_key, sha256, model_name in rows
+            LatentRecord(
+                StoredLatent(key, name, noise_key),
+                ModelRef(sha256, model_name) if sha256 else None,
+                _read(PortraitSource.from_json_text, source),
+                _read(Likeness.from_json_text, likeness),
+            )
+            for key, name, noise_key, sha256, model_name, source, likeness in rows
         )
+
+
+def _read(parse: Callable[[str], T], text: str | None) -> T | None:
+    """A portrait whose photo cannot be told any more is still a portrait."""
+    try:
+        return parse(text) if text else None
+    except CorruptModelError as error:
+        log.warning("a portrait on the shelf: %s", error.user_message)
+        return None

@@ -11,7 +11,9 @@ from typing import Any
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
 from engine.framing import Framing, FramingKind
+from engine.likeness import Likeness
 from engine.look import Look
+from engine.portrait_source import PortraitSource
 from engine.state import ModelRef, StoredLatent
 
 KEPT_DESCRIPTORS = 1000
@@ -40,10 +42,18 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class LatentRecord:
-    """A portrait on the shelf; `model` is the one it was found for."""
+    """A portrait on the shelf.
+
+    Attributes:
+        model: The one it was found for.
+        source: The photo it was found in, where that is known.
+        likeness: Of what the model shows to that photo.
+    """
 
     latent: StoredLatent
     model: ModelRef | None = None
+    source: PortraitSource | None = None
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from engine.export.network_formats import NetworkFormat
 from engine.export.video_format import VideoQuality
 from engine.framing import FacePoints
 from engine.kinship import WeightDistance
+from engine.likeness import Likeness
+from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, View
 
 if TYPE_CHECKING:
@@ -143,11 +145,13 @@ class LatentSpaceChoice(StrEnum):
 
 
 class StartPoint(StrEnum):
-    """Where a search begins. AUTO: with the model's encoder if it has one, otherwise at the mean latent."""
+    """Where a search begins. AUTO: with the model's encoder if it has one, otherwise at the mean latent. FOUND: at
+    what an earlier search found."""
 
     AUTO = "auto"
     ENCODER = "encoder"
     MEAN = "mean"
+    FOUND = "found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,9 @@ class InvertPortrait:
         face: Where the face is in the upright picture.
         steps: Optimisation steps, 1 to 5000; 0 takes what the encoder says as it is.
         optimise_noise: Also fit the noise maps (closer likeness, less editable).
+        editability: How strongly the latent is held near those of seeds: 0 takes the closest likeness, 1 stays
+            practically in W.
+        begin_at: For `StartPoint.FOUND`: the latent to go on from, with its noise maps if it has any.
     """
 
     path: Path
@@ -170,6 +177,8 @@ class InvertPortrait:
     optimise_noise: bool = True
     seed: int = 303
     start: StartPoint = StartPoint.AUTO
+    editability: float = 0.5
+    begin_at: StoredLatent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +316,7 @@ class PortraitOpened:
     scale: Preview pixels per pixel of the upright picture.
     size_px: Width and height of the upright picture.
     faces: Every face found, the largest first; empty when none was.
+    certain: For each of them, whether its points can be relied upon, or are a guess.
     notes: Sentences for the user, for example that the first frame of an animation was taken.
     """
 
@@ -316,6 +326,7 @@ class PortraitOpened:
     size_px: tuple[int, int]
     faces: tuple[FacePoints, ...]
     notes: tuple[str, ...] = ()
+    certain: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -323,9 +334,10 @@ class PortraitInverted:
     """Attributes:
     target: The aligned crop that was aimed at.
     image: What the latent shows.
-    pixel_distance: Mean absolute difference, 0 to 1.
-    perceptual_distance: As measured by `perceptual_name`.
-    start: Where the search began: ENCODER or MEAN.
+    likeness: Of `image` to `target`.
+    source: Where the portrait is.
+    start: Where the search began: ENCODER, MEAN or FOUND.
+    encoder: Name of the encoder that found the start; empty without one.
     """
 
     latent: StoredLatent
@@ -334,10 +346,10 @@ class PortraitInverted:
     image: Pixels
     steps: int
     elapsed_s: float
-    pixel_distance: float
-    perceptual_distance: float
-    perceptual_name: str
+    likeness: Likeness
+    source: PortraitSource
     start: StartPoint = StartPoint.MEAN
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +453,9 @@ class JobProgress:
     remaining_s: Estimated time left, when it can be told.
     paused: Whether the job stands still at the user's wish.
     distance: Of a search: mean absolute difference of the present picture from the portrait, 0 to 1.
+    step: Of a search: how many steps are done.
+    latent: Of a search: what `preview` shows, in the latent store. It stays there: any earlier step can be taken,
+        while the search goes on or afterwards.
     """
 
     job_id: str
@@ -452,6 +467,8 @@ class JobProgress:
     preview: Pixels | None = None
     paused: bool = False
     distance: float | None = None
+    step: int | None = None
+    latent: StoredLatent | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

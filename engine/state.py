@@ -127,6 +127,8 @@ class Blend:
         noise: Whose noise maps and noise strengths are used.
         affines: Whose style affines are used.
         torgb: Whose ToRGB layers are used.
+        carry: Where A is tuned (`NetworkDescriptor.tuned_from`): how much of what that changed the layers that come
+            from other models get as well. 0 leaves them as they are, 1 adds all of it.
         space: WEIGHTS mixes networks. LATENTS leaves A's network alone and gives row r of ``ws`` the share of B's w
             that position r would have had of B's weights.
     """
@@ -143,6 +145,7 @@ class Blend:
     affines: Source = Source.BLEND
     torgb: Source = Source.BLEND
     space: BlendSpace = BlendSpace.WEIGHTS
+    carry: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

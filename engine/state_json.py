@@ -365,6 +365,8 @@ def blend_to_json(blend: Blend) -> dict[str, Any]:
     }
     if blend.space is not BlendSpace.WEIGHTS:
         document["space"] = blend.space.value
+    if blend.carry != Blend().carry:
+        document["carry"] = blend.carry
     return document
 
 
@@ -385,6 +387,7 @@ def blend_from_json(value: object, where: str) -> Blend:
         affines=fields.choice("affines", Source, default.affines),
         torgb=fields.choice("torgb", Source, default.torgb),
         space=fields.choice("space", BlendSpace, default.space),
+        carry=fields.number("carry", default.carry),
     )
     fields.finish()
     return blend

@@ -16,8 +16,10 @@ from engine.library import Library
 from engine.library_records import LatentRecord, LookRecord, ModelRecord
 from engine.library_tags import Kind, TagTable
 from engine.library_trash import Thing, empty_trash, rename, restore, trash
+from engine.likeness import Likeness
 from engine.look import Look
 from engine.look_shelf import ShelfLook, saved_key, shelf_looks
+from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, model_refs
 
 FIRST_MODEL = "portrait"
@@ -144,8 +146,20 @@ class Collection(QObject):
         record = self.latent(latent.key)
         return (record.latent.name if record is not None else latent.name) or "portrait"
 
-    def add_latent(self, latent: StoredLatent, model: ModelRef | None, picture: QImage | None) -> None:
-        self._guarded_change(lambda: self._library.add_latent(latent, model, png_bytes(picture)), Kind.PORTRAIT)
+    def add_latent(
+        self,
+        latent: StoredLatent,
+        model: ModelRef | None,
+        picture: QImage | None,
+        *,
+        source: PortraitSource | None = None,
+        likeness: Likeness | None = None,
+    ) -> None:
+        """Put a portrait on the shelf; `source` and `likeness` as in `LatentRecord`."""
+        self._guarded_change(
+            lambda: self._library.add_latent(latent, model, png_bytes(picture), source=source, likeness=likeness),
+            Kind.PORTRAIT,
+        )
 
     def latent_picture(self, key: str) -> QImage | None:
         return _picture(self._library.latent_thumbnail(key))

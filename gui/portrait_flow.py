@@ -217,7 +217,10 @@ class PortraitFlow(QObject):
         result = event.result
         if not isinstance(result, PortraitInverted):
             return
-        self._collection.add_latent(result.latent, result.model, to_thumbnail(result.image, 128))
+        self._collection.add_latent(
+            result.latent, result.model, to_thumbnail(result.image, 128),
+            source=result.source, likeness=result.likeness,
+        )  # fmt: skip
         report = _report(result, cancelled=event.outcome is JobOutcome.CANCELLED)
         if self._session.state.model_a == result.model:
             self.use_latent(result.latent)
@@ -278,8 +281,4 @@ def _report(result: PortraitInverted, *, cancelled: bool) -> str:
     how = f"{result.steps} steps in {result.elapsed_s:.0f} s"
     if result.start is StartPoint.ENCODER:
         how = f"encoder and {how}" if result.steps else f"by the encoder in {result.elapsed_s:.1f} s"
-    return (
-        f"{kept}: {name}, {how}. Mean pixel difference "
-        f"{100 * result.pixel_distance:.1f} %, perceptual distance {result.perceptual_distance:.3f} "
-        f"({result.perceptual_name})."
-    )
+    return f"{kept}: {name}, {how}. {result.likeness.sentence}"

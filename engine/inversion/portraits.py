@@ -54,6 +54,7 @@ def open_portrait(path: Path) -> PortraitOpened:
         scale=scale,
         size_px=(width, height),
         faces=tuple(face.points for face in faces),
+        certain=tuple(face.certain for face in faces),
         notes=(*picture.notes, *([UNSURE] if unsure else [])),
     )
 

@@ -151,8 +151,7 @@ def make_portrait(name: str = PORTRAIT, space: str = "w+", steps: str = str(STEP
         write_latent(target, result.latent, model, found.store)
         print(
             f"{target.name}: {target.stat().st_size:,} bytes, found in {embedded_models_folder().name}/{model.name}"
-            f" ({model.sha256[:12]}), mean difference {100 * result.pixel_distance:.2f} %,"
-            f" {result.perceptual_name} {result.perceptual_distance:.4f}, {result.elapsed_s:.0f} s"
+            f" ({model.sha256[:12]}), {result.elapsed_s:.0f} s. {result.likeness.sentence}"
         )
 
 

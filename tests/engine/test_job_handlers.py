@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,8 +209,11 @@ def test_that_an_inverted_portrait_is_a_latent_like_any_other(
     assert isinstance(inverted, PortraitInverted)
     assert (inverted.latent.name, inverted.steps, inverted.model) == ("Ada", 3, refs[0])
     assert inverted.target.shape == inverted.image.shape == (64, 64, 4)
-    assert 0.0 <= inverted.pixel_distance <= 1.0
-    assert inverted.perceptual_name
+    assert 0.0 < inverted.likeness.pixel <= 1.0
+    assert 0.0 < inverted.likeness.edge <= 1.0
+    assert inverted.likeness.perceptual_name
+    assert inverted.source.path == photo
+    assert inverted.source.sha256 == hashlib.sha256(photo.read_bytes()).hexdigest()
     shown = to_bgrx(studio.fresh(EditState(refs[0], latent=inverted.latent, truncation_psi=1.0)))
     assert np.abs(shown.astype(int) - inverted.image.astype(int)).max() <= 2
     steps = [step for step in studio.recorder.of(JobProgress) if isinstance(step.job, InvertPortrait)]

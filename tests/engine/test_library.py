@@ -194,8 +194,8 @@ def test_that_a_hash_is_computed_once_until_the_file_changes(
 ) -> None:
     path, sha256 = make_file(tmp_path / "m.safetensors", b"one")
     counted: list[Path] = []
-    real = libraries._sha256_of
-    monkeypatch.setattr(libraries, "_sha256_of", lambda file: counted.append(file) or real(file))  # type: ignore[func-returns-value]
+    real = libraries.file_sha256
+    monkeypatch.setattr(libraries, "file_sha256", lambda file: counted.append(file) or real(file))  # type: ignore[func-returns-value]
     assert [library.hash_of(path), library.hash_of(path)] == [sha256, sha256]
     assert len(counted) == 1
     path.write_bytes(b"two")

@@ -28,6 +28,7 @@ from engine.framing import FacePoints
 from engine.kinship import LayerDistance, WeightDistance
 from engine.latents import LatentStore
 from engine.library import Library
+from engine.likeness import Likeness
 from engine.messages import (
     BlendSaved,
     CompareWeights,
@@ -62,6 +63,7 @@ from engine.messages import (
     ThumbnailMade,
     WeightsCompared,
 )
+from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, SeedLatent, StoredLatent, View
 
 SIZE_PX = 64
@@ -269,7 +271,9 @@ class FakeEngine:
         latent = StoredLatent(key, job.name)
         image = paint(EditState(latent=latent), View.A)
         judge = "test features"
-        return PortraitInverted(latent, job.model, image, image, job.steps, 12.0, 0.03, 0.2, judge, job.start)
+        likeness = Likeness(0.03, 0.2, judge, 0.01)
+        source = PortraitSource(job.path, "ab" * 32, job.face)
+        return PortraitInverted(latent, job.model, image, image, job.steps, 12.0, likeness, source, job.start)
 
 
 def sha_of(content: bytes) -> str:
