@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,33 +19,60 @@ from engine.checkpoints.safetensors_file import TensorEntry
 from engine.encoder_file import METADATA_KEY, EncoderMetadata, EncoderSizes, parse_encoder_header
 from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, UnsupportedModelError
 from engine.imaging import from_rgb
-from engine.nets.encoder import Encoder
+from engine.nets.encoder import Encoder, Reader
 from engine.network import Network
 
 _DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PortraitEncoder:
-    """Attributes:
-    metadata: The generator it belongs to, and its sizes.
-    module: Float32, frozen.
-    """
+class PortraitEncoderLike(Protocol):
+    """Whatever finds a portrait in a model at once."""
 
-    metadata: EncoderMetadata
-    module: Encoder
+    @property
+    def name(self) -> str:
+        """In a few words, for the user."""
+        ...
 
     def encode(self, target: NDArray[np.uint8], network: Network) -> Tensor:
         """The latent of a portrait.
 
         Args:
-            target: Cut out by the framing of the metadata, ``[S, S, 3]`` uint8 RGB, S the network's size.
+            target: Cut out by the framing of the model, ``[S, S, 3]`` uint8 RGB, S the network's size.
 
         Returns:
             ws ``[1, num_ws, w_dim]``, float32, on the network's device.
 
         Raises:
-            SpaceMismatchError: the network has other latents, or the portrait is smaller than the encoder reads.
+            SpaceMismatchError: it is for other latents or larger portraits than the network's.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitEncoder:
+    """Graft's own encoder, trained for one generator (`PortraitEncoderLike`).
+
+    Attributes:
+        metadata: The generator it belongs to, and its sizes.
+        module: Float32, frozen.
+    """
+
+    metadata: EncoderMetadata
+    module: Encoder
+
+    @property
+    def name(self) -> str:
+        return "Graft's own encoder"
+
+    def encode(self, target: NDArray[np.uint8], network: Network) -> Tensor:
+        """See `PortraitEncoderLike`."""
+        return self.encode_batch([target], network)
+
+    def encode_batch(self, targets: Sequence[NDArray[np.uint8]], network: Network) -> Tensor:
+        """The latents of several portraits of one size, ``[N, num_ws, w_dim]``; at least one.
+
+        Raises:
+            SpaceMismatchError: the network has other latents, or the portraits are smaller than the encoder reads.
         """
         sizes, descriptor = self.metadata.sizes, network.descriptor
         if (sizes.num_ws, sizes.w_dim) != (descriptor.num_ws, descriptor.w_dim):
@@ -54,19 +81,32 @@ class PortraitEncoder:
                 f"this model takes {descriptor.num_ws} x {descriptor.w_dim}.",
                 "Start from the mean.",
             )
-        if target.shape[0] % sizes.input_px:
+        if targets[0].shape[0] % sizes.input_px:
             raise SpaceMismatchError(
-                f"The portrait has {target.shape[0]} px; the encoder reads multiples of {sizes.input_px}.",
+                f"The portrait has {targets[0].shape[0]} px; the encoder reads multiples of {sizes.input_px}.",
                 "Start from the mean.",
             )
         module = self.module.to(network.device)
         with torch.inference_mode(False), torch.no_grad():
-            ws: Tensor = module(from_rgb(target, network.device))
+            passes = sizes.refiner.passes if sizes.refiner else 1
+            portraits = torch.cat([from_rgb(target, network.device) for target in targets])
+            *_, ws = module.looking(portraits, passes, network.synthesis)
         return ws
 
 
+def open_encoder(path: Path) -> PortraitEncoderLike:
+    """Read an encoder file of any kind that Graft knows.
+
+    Raises:
+        ModelError: it is no encoder, is damaged, or was written by a newer Graft.
+    """
+    return load_encoder(path)
+
+
 def build_encoder(sizes: EncoderSizes) -> Encoder:
-    return Encoder(sizes.input_px, sizes.widths, sizes.features, sizes.w_dim, sizes.num_ws)
+    small = sizes.refiner
+    refiner = small and Reader(6, small.input_px, small.widths, small.features, sizes.w_dim, sizes.num_ws)
+    return Encoder(sizes.input_px, sizes.widths, sizes.features, sizes.w_dim, sizes.num_ws, refiner)
 
 
 def load_encoder(path: Path) -> PortraitEncoder:
