@@ -70,7 +70,8 @@ def test_that_a_killed_training_goes_on_and_its_model_can_be_blended_with(
         page.go_on.click()
         graft.wait_until(lambda: page.run is not None and page.run.state is RunState.DONE)
         assert page.run.story.started is not None
-        assert page.run.story.started.images_seen == saved
+        # A checkpoint may be written, and the trainer killed before it could tell: then it goes on from that one.
+        assert page.run.story.started.images_seen in (saved, saved + 8)
         graft.wait_until(lambda: graft.message() == "“discs” is trained and on the shelf.")
     finally:
         end_at_once(run)
