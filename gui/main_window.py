@@ -204,7 +204,13 @@ class MainWindow(QMainWindow):
                 "train", "measure", None, "directions", "import_directions", "styles", None,
                 "swap", "doctor", "save_blend",
             ),
-            "&Portrait": ("open_portrait", self.samples_menu, None, "compare_photo", "save_lines"),
+            "&Portrait": (
+                "open_portrait", self.samples_menu,
+                None,  # with the portrait that is on screen
+                "compare_photo",
+                None,  # with a photo, or many
+                "save_lines",
+            ),
             "E&xport": (
                 "export", "copy", None, "export_video", "key_here", None, "export_sheet", "batch", None,
                 "export_network",
