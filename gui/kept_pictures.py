@@ -2,6 +2,7 @@
 
 Small JPEGs in the cache folder, by the content of the state; a few come with Graft, so that its very first start
 begins with a picture too. A kept picture only stands in: it counts as coarse until the engine's own comes.
+The name of a picture says which portraits are in it: it goes when one of them is deleted for good.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from engine.atomic import storage_error, write_atomic
 from engine.errors import EngineError
 from engine.messages import Frame, Pixels
 from engine.places import resources_folder
-from engine.state import EditState, View
+from engine.state import EditState, StoredLatent, View
 from engine.state_json import state_to_json
 from gui.canvas import Canvas
 from gui.collection import Collection
@@ -38,6 +39,7 @@ KEPT_FILES = 120
 EVERY_MS = 4000
 PATIENCE_S = 1.0
 _QUALITY = 95
+_MARK = 16
 _SUFFIX = ".jpg"
 _BEGINS, _ENDS = b"\xff\xd8", b"\xff\xd9"
 
@@ -70,6 +72,7 @@ class KeptPictures(QObject):
         self._standing_in: EditState | None = None
         self._to_keep: tuple[EditState, dict[View, Pixels]] | None = None
         self._writer: threading.Thread | None = None
+        self._forgetter: threading.Thread | None = None
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(EVERY_MS)
@@ -86,18 +89,14 @@ class KeptPictures(QObject):
         if descriptor is None:
             return
         key = picture_key(state)
+        portraits = portrait_marks(state)
         for view in View:
-            pixels = self._find(picture_name(key, view))
+            pixels = read_picture(self._folder / picture_name(key, view, portraits))
+            if pixels is None:
+                pixels = read_picture(first_pictures_folder() / picture_name(key, view))
             if pixels is not None:
                 self._canvas.show_kept(view, pixels, descriptor.img_resolution, self._bridge.generation + 1)
                 self._standing_in = state
-
-    def _find(self, name: str) -> Pixels | None:
-        for folder in (self._folder, first_pictures_folder()):
-            pixels = read_picture(folder / name)
-            if pixels is not None:
-                return pixels
-        return None
 
     @Slot(object)
     def _leave(self, state: EditState) -> None:
@@ -124,17 +123,28 @@ class KeptPictures(QObject):
     def _keep(self) -> None:
         if self._to_keep is not None:
             (state, pixels), self._to_keep = self._to_keep, None
-            work = (self._folder, picture_key(state), pixels)
-            self._writer = threading.Thread(target=_write, args=work, name="graft-keep-picture", daemon=True)
+            names = {view: picture_name(picture_key(state), view, portrait_marks(state)) for view in pixels}
+            files = {names[view]: one for view, one in pixels.items()}
+            self._writer = threading.Thread(
+                target=_write, args=(self._folder, files), name="graft-keep-picture", daemon=True
+            )
             self._writer.start()
             self._pause.start()
+
+    @Slot(object)
+    def forget_portraits_but(self, keys: frozenset[str]) -> None:
+        """Remove the pictures of portraits that are gone for good."""
+        work = (self._folder, keys)
+        self._forgetter = threading.Thread(target=_forget, args=work, name="graft-forget-pictures", daemon=True)
+        self._forgetter.start()
 
     def close(self) -> None:
         """Keep the last one too, and wait for it a moment."""
         self._keep()
         self._pause.stop()
-        if self._writer is not None:
-            self._writer.join(PATIENCE_S)
+        for thread in (self._writer, self._forgetter):
+            if thread is not None:
+                thread.join(PATIENCE_S)
 
 
 def first_pictures_folder() -> Path:
@@ -154,8 +164,14 @@ def _nameless(value: object) -> object:
     return [_nameless(part) for part in value] if isinstance(value, list) else value
 
 
-def picture_name(key: str, view: View) -> str:
-    return f"{key}-{view.value}{_SUFFIX}"
+def portrait_marks(state: EditState) -> tuple[str, ...]:
+    """What names the portraits that a state shows."""
+    latents = (state.latent, *(source.latent for source in state.mix))
+    return tuple(sorted({latent.key[:_MARK] for latent in latents if isinstance(latent, StoredLatent)}))
+
+
+def picture_name(key: str, view: View, portraits: tuple[str, ...] = ()) -> str:
+    return f"{'.'.join((f'{key}-{view.value}', *portraits))}{_SUFFIX}"
 
 
 def picture_file(pixels: Pixels) -> bytes:
@@ -185,15 +201,26 @@ def read_picture(path: Path) -> Pixels | None:
     return from_qimage(image)
 
 
-def _write(folder: Path, key: str, pixels: Mapping[View, Pixels]) -> None:
+def _write(folder: Path, pixels: Mapping[str, Pixels]) -> None:
     """On a thread of its own."""
     try:
         _make(folder)
-        for view, one in pixels.items():
-            write_atomic(folder / picture_name(key, view), picture_file(one), mode=0o600, verify=False)
+        for name, one in pixels.items():
+            write_atomic(folder / name, picture_file(one), mode=0o600, verify=False)
         _forget_oldest(folder)
     except EngineError as error:
         log.warning("a picture was not kept: %s", error.user_message)
+
+
+def _forget(folder: Path, kept: frozenset[str]) -> None:
+    """On a thread of its own."""
+    marks = {key[:_MARK] for key in kept}
+    try:
+        for path in folder.glob(f"*{_SUFFIX}"):
+            if not marks.issuperset(path.name.removesuffix(_SUFFIX).split(".")[1:]):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        log.info("pictures of deleted portraits stay: %s", error)
 
 
 def _make(folder: Path) -> None:

@@ -188,7 +188,9 @@ class LaterParts(QObject):
         """Of the portraits: what they were found from."""
         from gui.compare.photos import PortraitPhotos
 
-        return PortraitPhotos(self.places.cache / "portraits", self)
+        photos = PortraitPhotos(self.places.cache / "portraits", self)
+        photos.others_forgotten.connect(self.kept.forget_portraits_but)
+        return photos
 
     @cached_property
     def compare(self) -> CompareFlow:

@@ -251,12 +251,14 @@ class CompareFlow(QObject):
     @Slot()
     def _forget_photos(self) -> None:
         """Remove the photos of portraits that were deleted for good."""
-        now = frozenset(record.latent.key for record in self._collection.latents())
+        on_shelf = (record.latent.key for record in self._collection.latents())
+        try:
+            now = frozenset((*on_shelf, *self._trashed_latents()))
+        except EngineError as error:
+            self._messages.error(error)
+            return
         if now != self._known:  # nothing at the very start may only mean that the shelf could not be read
-            try:
-                self._photos.forget_all_but({*now, *self._trashed_latents()})
-            except EngineError as error:
-                self._messages.error(error)
+            self._photos.forget_all_but(now)
         self._known = now
 
     def _want_photo(self) -> None:

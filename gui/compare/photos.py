@@ -30,6 +30,7 @@ class PortraitPhotos(QObject):
     """Writes, reads and removes them, on threads of their own."""
 
     read = Signal(str, object)  # key, Pixels | None where there is none, or it is damaged
+    others_forgotten = Signal(object)  # the keys of the portraits that are still there
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,9 +57,11 @@ class PortraitPhotos(QObject):
 
     def forget_all_but(self, keys: Iterable[str]) -> None:
         """Remove the photos of portraits that are gone."""
+        keys = frozenset(keys)
         kept = {self._file(key).name for key in keys}
         self._coming = {key for key in self._coming if self._file(key).name in kept}
         self._run(lambda: self._sweep(kept))
+        self.others_forgotten.emit(frozenset(keys))
 
     def close(self) -> None:
         """Wait a moment for what is being written."""

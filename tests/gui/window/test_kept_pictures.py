@@ -13,7 +13,7 @@ from fake_engine import SIZE_PX, paint
 
 import gui.kept_pictures as kept_pictures
 from engine.messages import Pixels
-from engine.state import EditState, ModelRef, StoredLatent, View, with_seed
+from engine.state import EditState, MixSource, ModelRef, StoredLatent, View, with_seed
 from gui.kept_pictures import picture_file, picture_key, picture_name, read_picture
 
 BLEND = View.BLEND
@@ -122,6 +122,35 @@ def test_that_a_picture_belongs_to_what_is_seen_and_not_to_what_it_is_called() -
     assert picture_key(state) == picture_key(renamed)
     others = (replace(state, model_b=a), replace(state, truncation_psi=0.5), with_seed(state, 1))
     assert len({picture_key(one) for one in (state, *others)}) == 4
+
+
+def test_that_the_pictures_of_a_portrait_go_with_it(desk: Desk) -> None:
+    keys = [desk.studio.store.put_ws(np.full((10, 64), value, np.float32)) for value in (0.25, 0.5)]
+    folder = desk.studio.places.cache / "pictures"
+    for key, name in zip(keys, ("Ada", "Bob"), strict=True):
+        desk.studio.library.add_latent(StoredLatent(key, name), desk.state.model_a)
+        desk.studio.collection.refresh()
+        desk.studio.session.edit(replace(desk.state, latent=StoredLatent(key, name)))
+        desk.settle()
+        desk.studio.kept.close()
+    seeds = replace(desk.state, latent=EditState().latent, mix=(MixSource(StoredLatent(keys[0]), (1.0,)),))
+    desk.studio.session.edit(seeds)
+    desk.settle()
+    desk.studio.kept.close()
+
+    def of(key: str) -> list[str]:
+        return [path.name for path in folder.iterdir() if key[:16] in path.name]
+
+    assert (len(of(keys[0])), len(of(keys[1]))) == (6, 3)
+    assert desk.studio.compare is not None  # which watches the shelf
+    desk.studio.library.trash_latent(keys[0])
+    desk.studio.collection.refresh()
+    desk.studio.kept.close()
+    assert of(keys[0])  # it may come back
+    desk.studio.library.forget_latent(keys[0])
+    desk.studio.collection.refresh()
+    desk.wait_until(lambda: not of(keys[0]))
+    assert len(of(keys[1])) == 3
 
 
 def test_that_large_pictures_are_kept_small(tmp_path: Path) -> None:
