@@ -109,7 +109,7 @@ def face_from_options(eyes: str | None, mouth: str | None) -> FacePoints | None:
 
 
 def choose_face(opened: PortraitOpened, number: int) -> tuple[FacePoints, str]:
-    """The face of that number, 1 for the largest, and a remark when there was a choice.
+    """The face of that number, 1 for the largest, and remarks: when there was a choice, when there is doubt.
 
     Raises:
         NoFaceError: there are not so many.
@@ -121,8 +121,9 @@ def choose_face(opened: PortraitOpened, number: int) -> tuple[FacePoints, str]:
     if number > found:
         many = "one face was" if found == 1 else f"{found} faces were"
         raise NoFaceError(f"Only {many} found in {name:.80}; --face {number} is not there.", "Give a smaller number.")
-    remark = f"{found} faces were found; taking number {number}, counted from the largest (--face chooses)."
-    return opened.faces[number - 1], remark if found > 1 else ""
+    choice = f"{found} faces were found; taking number {number}, counted from the largest (--face chooses)."
+    doubt = opened.remarks[number - 1] if opened.remarks else ""
+    return opened.faces[number - 1], " ".join(filter(None, (choice if found > 1 else "", doubt)))
 
 
 def _numbers(text: str, count: int, option: str) -> list[float]:

@@ -317,6 +317,7 @@ class PortraitOpened:
     size_px: Width and height of the upright picture.
     faces: Every face found, the largest first; empty when none was.
     certain: For each of them, whether its points can be relied upon, or are a guess.
+    remarks: For each of them, a sentence about what makes it doubtful, or empty. See `engine.face_remarks`.
     notes: Sentences for the user, for example that the first frame of an animation was taken.
     """
 
@@ -327,6 +328,7 @@ class PortraitOpened:
     faces: tuple[FacePoints, ...]
     notes: tuple[str, ...] = ()
     certain: tuple[bool, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ MAX_CPU_S = 60
 
 
 def main() -> None:
-    _limit_resources()
+    limit_resources()
     from engine.errors import UnreadableImageError
     from engine.inversion.decode import decode
 
@@ -33,7 +33,7 @@ def main() -> None:
     out.flush()
 
 
-def _limit_resources() -> None:
+def limit_resources() -> None:
     if sys.platform == "win32":
         return  # the parent's clock is the only limit there
     import resource

@@ -29,11 +29,21 @@ MIN_FACE_SHARE = 0.08
 """Smallest face, over the shorter edge of the picture."""
 TILTS_DEG = (0.0, 20.0, -20.0, 40.0, -40.0)
 """A cascade sees heads tilted by some 15 degrees; the picture is turned until one is seen with both eyes."""
+TURNS_DEG = (90.0, -90.0, 180.0)
+"""For pictures that lie on their side or stand on their head, when nothing else helped."""
+FINE_SEARCH_PX = 1200
+FINE_FACE_SHARE = 0.025
+"""Longest edge and smallest face when small faces are looked for: some 0.2 s."""
 MIN_NEIGHBOURS = 3
+PROFILE_NEIGHBOURS = 8
+"""The profile cascade sees faces in leaves and folds; those that are there it sees many times over."""
 MAX_FACES = 40
 
 # Where the eyes are in a cascade's box: mean of 44 faces; they spread by 0.01 of the box.
 _BOX_EYES = np.array([[0.311, 0.386], [0.689, 0.386]])
+
+# Eyes in the box of the profile cascade, for a head that looks to the left of the picture.
+_PROFILE_EYES = np.array([[0.24, 0.38], [0.44, 0.38]])
 
 # The upright frame in which eyes are corrected.
 _EYE_DISTANCE = 80.0
@@ -80,20 +90,53 @@ def find_faces(image: NDArray[np.uint8]) -> tuple[FacePoints, ...]:
     return tuple(_face_points(face.eyes * back) for face in _distinct(found))
 
 
-def boxes_by_tilt(image: NDArray[np.uint8]) -> Iterator[list[Points]]:
-    """For each tilt of the picture in turn, where the eyes of every box are at average proportions.
+def eye_guesses(image: NDArray[np.uint8]) -> Iterator[list[Points]]:
+    """Round after round, each dearer or less likely to help: heads tilted more and more, small ones, turned pictures.
 
     Args:
         image: The upright picture, ``[H, W, 3]`` uint8 RGB.
 
     Yields:
-        Eyes ``[2, 2]`` in pixels of `image`, left one first: off by a tenth of their distance, and by 15 degrees.
+        For each box of a round, the eyes ``[2, 2]`` at average proportions in pixels of `image`, left one first: off
+        by a tenth of their distance, and by 15 degrees.
     """
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    for tilt in TILTS_DEG:
+        yield _guessed(grey, SEARCH_PX, MIN_FACE_SHARE, tilt)
+    yield small_eye_guesses(image)
+    for turn in TURNS_DEG:
+        yield _guessed(grey, SEARCH_PX, MIN_FACE_SHARE, turn)
+
+
+def small_eye_guesses(image: NDArray[np.uint8]) -> list[Points]:
+    """The eyes of small faces too, as `eye_guesses` does."""
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return _guessed(grey, min(FINE_SEARCH_PX, max(grey.shape)), FINE_FACE_SHARE, 0.0)
+
+
+def profile_guesses(image: NDArray[np.uint8]) -> list[Points]:
+    """Roughly where the eyes of heads seen from the side would be, ``[2, 2]`` each, left one first."""
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     small = _resized(grey, SEARCH_PX / max(grey.shape))
     enlarge = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
-    for tilt in TILTS_DEG:
-        yield [box.eyes * enlarge for box in _boxes(small, tilt)[:MAX_FACES]]
+    least = max(24, round(MIN_FACE_SHARE * min(small.shape)))
+    found = []
+    for looks_right in (False, True):
+        seen = np.ascontiguousarray(small[:, ::-1]) if looks_right else small
+        for x, y, size, _ in _cascade("haarcascade_profileface.xml").detectMultiScale(
+            seen, 1.1, PROFILE_NEIGHBOURS, minSize=(least, least)
+        ):
+            eyes = _PROFILE_EYES * size + (x, y)
+            if looks_right:
+                eyes = (np.array([small.shape[1], 0.0]) + eyes * np.array([-1.0, 1.0]))[::-1]
+            found.append((size, eyes * enlarge))
+    return [eyes for _, eyes in sorted(found, key=lambda one: -one[0])]
+
+
+def _guessed(grey: Grey, edge_px: float, share: float, tilt_deg: float) -> list[Points]:
+    small = _resized(grey, edge_px / max(grey.shape))
+    enlarge = np.array([grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]])
+    return [box.eyes * enlarge for box in _boxes(small, tilt_deg, share)[:MAX_FACES]]
 
 
 def _resized(grey: Grey, scale: float) -> Grey:
@@ -119,17 +162,26 @@ def _eye_distance(face: _Found) -> float:
     return float(np.hypot(*(face.eyes[1] - face.eyes[0])))
 
 
-def _boxes(grey: Grey, tilt_deg: float) -> list[_Found]:
+def _boxes(grey: Grey, tilt_deg: float, share: float = MIN_FACE_SHARE) -> list[_Found]:
     """Faces in a picture that is turned by `tilt_deg` first, in pixels of the picture as it was."""
     height, width = grey.shape
-    least = max(24, round(MIN_FACE_SHARE * min(height, width)))
+    least = max(24, round(share * min(height, width)))
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), tilt_deg, 1.0)
-    turned = cv2.warpAffine(grey, turn, (width, height), borderMode=cv2.BORDER_REPLICATE) if tilt_deg else grey
+    turned = grey
+    if tilt_deg:
+        across, down = _turned_size(width, height, tilt_deg)
+        turn = turn + np.array([[0.0, 0.0, (across - width) / 2], [0.0, 0.0, (down - height) / 2]])
+        turned = np.asarray(cv2.warpAffine(grey, turn, (across, down), borderMode=cv2.BORDER_REPLICATE), np.uint8)
     boxes = _cascade("haarcascade_frontalface_alt2.xml").detectMultiScale(
         turned, 1.1, MIN_NEIGHBOURS, minSize=(least, least)
     )
     back = cv2.invertAffineTransform(turn)
     return [_Found((_BOX_EYES * size + (x, y)) @ back[:, :2].T + back[:, 2], float(size)) for x, y, size, _ in boxes]
+
+
+def _turned_size(width: int, height: int, tilt_deg: float) -> tuple[int, int]:
+    """Of the whole picture when it lies on its side; tilts cut its corners off, where faces hardly are."""
+    return (height, width) if abs(tilt_deg) == 90 else (width, height)
 
 
 def _corrected(grey: Grey, eyes: Points, width: float) -> _Found:

@@ -7,6 +7,7 @@ error decides whether a face counts as certain.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,8 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelError
-from engine.framing import FacePoints
-from engine.inversion.faces import UPRIGHT_EYES, UPRIGHT_SIZE, Points, boxes_by_tilt, find_faces, irises_in
+from engine.face_remarks import EYES_UNSURE, FROM_THE_SIDE, HARDLY_A_FACE, HEAD_TURNED
+from engine.framing import MOUTH_DROP, FacePoints
+from engine.inversion.face_finder import FaceFinder, FoundFace
+from engine.inversion.faces import (
+    UPRIGHT_EYES,
+    UPRIGHT_SIZE,
+    Points,
+    eye_guesses,
+    find_faces,
+    irises_in,
+    profile_guesses,
+    small_eye_guesses,
+)
 from engine.places import embedded_models_folder
 
 if TYPE_CHECKING:
@@ -36,6 +48,12 @@ IRIS_SHARE = 1 / 3
 """How far the network's pupils are moved towards the irises: both err, and not in the same way."""
 CERTAIN_SPREAD = 0.03
 """Expected error of the worse pupil, in eye distances, above which a face is a guess."""
+PROFILE_SHORTENING = 1.8
+"""From the side the eyes look closer together than they are, and the mouth no nearer."""
+GROUP = 3
+"""So many faces at once are a group photo: smaller ones are looked for too."""
+TURNED = 1.45
+"""The way from the eyes' middle to the farther side of the jaw over that to the nearer one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,28 +63,36 @@ class LocatedFace:
     landmarks: ``[P, 2]``, see `engine.nets.landmarks.LANDMARKS`; None when no network looked.
     spread: By how much the worse pupil is expected to be off, in eye distances; None when no network looked.
     certain: Whether the points can be relied upon.
+    remark: What makes them doubtful, or the likeness; a sentence, or empty.
     """
 
     points: FacePoints
     landmarks: Points | None = None
     spread: float | None = None
     certain: bool = True
+    remark: str = ""
 
 
-def locate_faces(image: Rgb, folder: Path | None = None) -> tuple[LocatedFace, ...]:
-    """Faces that look at the camera, the largest first; empty when there are none.
+def locate_faces(
+    image: Rgb, folder: Path | None = None, face_finder: FaceFinder | None = None
+) -> tuple[LocatedFace, ...]:
+    """Faces, the largest first; empty when there are none. Those that hardly look at the camera are a guess.
 
-    Without the network's file, or with a damaged one, what the cascades alone find. Torch is imported here, and only
-    when the file is there.
+    Without the network's file, or with a damaged one, what the cascades or `face_finder` alone find. Torch is
+    imported here, and only when the file is there.
 
     Args:
         image: The upright picture, ``[H, W, 3]`` uint8 RGB.
         folder: Where ``landmarks.safetensors`` is, if not with the embedded models.
+        face_finder: What looks for faces first; where it finds none, and without it, the cascades do.
     """
     finder = open_finder(folder)
-    if finder is None:
-        return tuple(LocatedFace(points) for points in find_faces(image))
-    return finder.locate(image)
+    if finder is not None:
+        return finder.locate(image, face_finder)
+    found = face_finder.find(image) if face_finder is not None else ()
+    if found:
+        return tuple(sorted((LocatedFace(face.face_points) for face in found), key=_width, reverse=True))
+    return tuple(LocatedFace(points) for points in find_faces(image)) or _from_the_side(image)
 
 
 def open_finder(folder: Path | None = None) -> LandmarkFinder | None:
@@ -122,14 +148,21 @@ class LandmarkFinder:
     def __init__(self, net: LandmarkNet) -> None:
         self._net = net
 
-    def locate(self, image: Rgb) -> tuple[LocatedFace, ...]:
+    def locate(self, image: Rgb, face_finder: FaceFinder | None = None) -> tuple[LocatedFace, ...]:
         """See `locate_faces`."""
-        seen: list[_Seen] = []
-        for boxes in boxes_by_tilt(image):
-            seen += [self.look(image, eyes) for eyes in boxes]
-            if any(face.face > LIKELY_FACE for face in seen):
-                break
-        return tuple(_located(face) for face in _distinct(seen))
+        found = face_finder.find(image) if face_finder is not None else ()
+        seen = [self.look(image, face.eyes) for face in found]
+        if not any(face.face > LIKELY_FACE for face in seen):
+            for boxes in eye_guesses(image):
+                seen += [self.look(image, eyes) for eyes in boxes]
+                if any(face.face > LIKELY_FACE for face in seen):
+                    break
+        likely = [face for face in seen if face.face > LIKELY_FACE]
+        if not found and len(likely) >= GROUP:
+            seen += [self.look(image, eyes) for eyes in small_eye_guesses(image) if _is_new(eyes, likely)]
+        located = [_located(face) for face in _distinct(seen)]
+        located += _not_seen([_doubted(face) for face in found], located)  # the two disagree: a guess
+        return tuple(sorted(located, key=_width, reverse=True)) or _from_the_side(image)
 
     def look(self, image: Rgb, eyes: Points) -> _Seen:
         """Find the landmarks of one face.
@@ -214,12 +247,17 @@ def _distinct(seen: list[_Seen]) -> list[_Seen]:
     """Each face once, the largest first. Boxes that are hardly faces count only when there is nothing better."""
     kept: list[_Seen] = []
     for face in sorted(seen, key=lambda face: face.face, reverse=True):
-        if face.face <= LIKELY_FACE and kept:
+        if face.face < HOPELESS or (face.face <= LIKELY_FACE and kept):
             break
-        middle = face.eyes.mean(axis=0)
-        if all(np.hypot(*(middle - other.eyes.mean(axis=0))) > _eye_distance(other) for other in kept):
+        if _is_new(face.eyes, kept):
             kept.append(face)
     return sorted(kept, key=_eye_distance, reverse=True)
+
+
+def _is_new(eyes: Points, known: list[_Seen]) -> bool:
+    """Whether these are not the eyes of a face that is known."""
+    middle = eyes.mean(axis=0)
+    return all(np.hypot(*(middle - other.eyes.mean(axis=0))) > _eye_distance(other) for other in known)
 
 
 def _eye_distance(seen: _Seen) -> float:
@@ -231,9 +269,52 @@ def _located(seen: _Seen) -> LocatedFace:
 
     left, right = seen.eyes.tolist()
     mouth = seen.landmarks[list(MOUTH_CORNERS)].mean(axis=0).tolist()
-    certain = seen.face > LIKELY_FACE and seen.spread < CERTAIN_SPREAD
     points = FacePoints((left[0], left[1]), (right[0], right[1]), (mouth[0], mouth[1]))
-    return LocatedFace(points, seen.landmarks, seen.spread, certain)
+    if seen.face <= LIKELY_FACE:
+        remark = HARDLY_A_FACE
+    elif seen.spread >= CERTAIN_SPREAD:
+        remark = EYES_UNSURE
+    else:
+        remark = HEAD_TURNED if _is_turned(seen) else ""
+    return LocatedFace(points, seen.landmarks, seen.spread, remark in ("", HEAD_TURNED), remark)
+
+
+def _is_turned(seen: _Seen) -> bool:
+    """Whether one side of the face is seen at much greater length than the other."""
+    from engine.nets.landmarks import JAW_SIDES
+
+    middle, across = seen.eyes.mean(axis=0), seen.eyes[1] - seen.eyes[0]
+    left, right = (abs(float((seen.landmarks[list(side)].mean(axis=0) - middle) @ across)) for side in JAW_SIDES)
+    return max(left, right) > TURNED * min(left, right)
+
+
+def _doubted(found: FoundFace) -> LocatedFace:
+    """A face that the finder is sure of and the network is not: mostly one that is turned far aside."""
+    return LocatedFace(found.face_points, certain=False, remark=FROM_THE_SIDE)
+
+
+def _from_the_side(image: Rgb) -> tuple[LocatedFace, ...]:
+    heads: list[LocatedFace] = []
+    for left, right in profile_guesses(image):
+        down = np.array([left[1] - right[1], right[0] - left[0]]) * MOUTH_DROP
+        mouth = ((left + right) / 2 + down * PROFILE_SHORTENING).tolist()
+        points = FacePoints((left[0], left[1]), (right[0], right[1]), (mouth[0], mouth[1]))
+        heads += _not_seen([LocatedFace(points, certain=False, remark=FROM_THE_SIDE)], heads)
+    return tuple(heads)
+
+
+def _not_seen(faces: list[LocatedFace], known: list[LocatedFace]) -> list[LocatedFace]:
+    """Those whose eyes lie farther from every known face's than those are apart."""
+    return [face for face in faces if all(math.dist(_middle(face), _middle(one)) > _width(one) for one in known)]
+
+
+def _middle(face: LocatedFace) -> tuple[float, float]:
+    (ax, ay), (bx, by) = face.points.left_eye, face.points.right_eye
+    return (ax + bx) / 2, (ay + by) / 2
+
+
+def _width(face: LocatedFace) -> float:
+    return math.dist(face.points.left_eye, face.points.right_eye)
 
 
 def _numbers(tensor: Tensor) -> NDArray[np.float64]:

@@ -21,11 +21,12 @@ from engine.errors import UnreadableImageError, printable
 from engine.framing import FacePoints, Framing
 from engine.inversion.align import align_face
 from engine.inversion.decode import MAX_WORKING_PIXELS, Picture
+from engine.inversion.face_finder import open_face_finder
 from engine.inversion.landmarks import locate_faces
 from engine.messages import Pixels, PortraitOpened
+from engine.places import user_places
 
 PREVIEW_PX = 1600
-UNSURE = "This face is hard to make out; its eyes and mouth are a guess."
 MAX_DECODE_S = 60.0
 MAX_HEADER_BYTES = 65536
 MAX_NAME_CHARS = 80
@@ -46,8 +47,8 @@ def open_portrait(path: Path) -> PortraitOpened:
     picture = read_portrait(path)
     height, width, _ = picture.pixels.shape
     preview, scale = _preview(picture.pixels)
-    faces = locate_faces(picture.pixels)
-    unsure = bool(faces) and not faces[0].certain
+    face_finder, complaint = open_face_finder(user_places().weights_folder)
+    faces = locate_faces(picture.pixels, face_finder=face_finder)
     return PortraitOpened(
         path=path,
         preview=preview,
@@ -55,7 +56,8 @@ def open_portrait(path: Path) -> PortraitOpened:
         size_px=(width, height),
         faces=tuple(face.points for face in faces),
         certain=tuple(face.certain for face in faces),
-        notes=(*picture.notes, *([UNSURE] if unsure else [])),
+        remarks=tuple(face.remark for face in faces),
+        notes=(*picture.notes, *([complaint] if complaint else [])),
     )
 
 

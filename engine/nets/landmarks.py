@@ -44,6 +44,7 @@ MIRRORED: tuple[int, ...] = tuple(LANDMARKS.index(_TWIN.get(point, point)) for p
 
 PUPILS = (0, 1)
 MOUTH_CORNERS = (LANDMARKS.index(87), LANDMARKS.index(93))
+JAW_SIDES = tuple(tuple(LANDMARKS.index(point) for point in side) for side in ((109, 110, 111), (112, 113, 114)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,11 +15,13 @@ from PIL import Image
 from test_faces import MARKED, errors, portrait
 
 from engine.errors import ModelError
+from engine.face_remarks import EYES_UNSURE
 from engine.framing import FacePoints
 from engine.helper_file import LICENCE, METADATA_KEY, HelperCard, load_helper, save_helper
 from engine.inversion import portraits
 from engine.inversion.faces import find_faces
 from engine.inversion.landmarks import (
+    CERTAIN_SPREAD,
     LANDMARKS_FILE,
     LandmarkFinder,
     LocatedFace,
@@ -28,7 +30,7 @@ from engine.inversion.landmarks import (
     locate_faces,
     open_finder,
 )
-from engine.inversion.portraits import UNSURE, open_portrait
+from engine.inversion.portraits import open_portrait
 from engine.nets.landmarks import FRAME_EYES, FRAME_PX, LANDMARKS, LandmarkNet
 
 ROOT = Path(__file__).parents[3]
@@ -129,11 +131,59 @@ def test_that_a_guess_is_said_when_a_portrait_is_opened(tmp_path: Path, monkeypa
     path = tmp_path / "photo.png"
     Image.new("RGB", (200, 200), (90, 120, 90)).save(path)
     face = LocatedFace(FacePoints((80, 80), (120, 80), (100, 120)))
-    for certain, notes in ((True, ()), (False, (UNSURE,))):
-        monkeypatch.setattr(portraits, "locate_faces", lambda _, sure=certain: (replace(face, certain=sure),))
+    for certain, remark in ((True, ""), (False, EYES_UNSURE)):
+        answer = (replace(face, certain=certain, remark=remark),)
+        monkeypatch.setattr(portraits, "locate_faces", lambda _, face_finder, answer=answer: answer)
         opened = open_portrait(path)
-        assert opened.notes == notes
-        assert opened.faces == (face.points,)
+        assert (opened.faces, opened.certain, opened.remarks) == ((face.points,), (certain,), (remark,))
+
+
+def test_that_covered_eyes_are_called_a_guess(finder: LandmarkFinder) -> None:
+    name = "composite_f_wasian"
+    covered = portrait(name).copy()
+    (left, right, _) = np.array(MARKED[name])
+    middle, apart = (left + right) / 2, float(np.hypot(*(right - left)))
+    axes = (round(1.3 * apart), round(0.5 * apart))
+    cv2.ellipse(covered, tuple(middle.astype(int).tolist()), axes, 0, 0, 360, (205, 160, 135), -1)
+    for finger in range(4):  # the gaps between them
+        y = int(middle[1] + (finger - 1.5) * 0.25 * apart)
+        cv2.line(covered, (int(left[0] - 0.8 * apart), y), (int(right[0] + 0.8 * apart), y), (150, 105, 85), 3)
+    seen = finder.look(covered, np.stack([left, right]))
+    assert seen.spread > CERTAIN_SPREAD
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_that_a_face_in_a_picture_on_its_side_or_its_head_is_found(finder: LandmarkFinder, quarters: int) -> None:
+    picture = portrait("composite_m_wasian")
+    (upright,) = finder.locate(picture)
+    (face,) = finder.locate(np.ascontiguousarray(np.rot90(picture, quarters)))
+    where = np.array(upright.points.left_eye)
+    for _ in range(quarters):  # a quarter against the clock
+        where = np.array([where[1], picture.shape[1] - 1 - where[0]])
+    assert np.hypot(*(np.array(face.points.left_eye) - where)) < 4
+
+
+def test_that_small_faces_of_a_group_are_found_too(finder: LandmarkFinder) -> None:
+    picture = np.full((1200, 1600, 3), 190, np.uint8)
+    names = list(MARKED)
+    for place, name in enumerate(names):
+        edge = 300 if place < 3 else 110
+        small = cv2.resize(portrait(name), (edge, edge), interpolation=cv2.INTER_AREA)
+        left, top = 100 + 480 * (place % 3), 60 + 600 * (place // 3)
+        picture[top : top + edge, left : left + edge] = small
+    faces = finder.locate(picture)
+    assert len(faces) == len(names)
+    assert all(face.certain for face in faces)
+
+
+def test_that_leaves_are_no_face(finder: LandmarkFinder) -> None:
+    noise = np.random.default_rng(2)
+    leaves = sum(
+        cv2.resize(noise.normal(size=(2**fine, 2**fine, 3)), (640, 480), interpolation=cv2.INTER_CUBIC) / fine
+        for fine in range(1, 8)
+    )
+    leaves = ((leaves - leaves.min()) / np.ptp(leaves) * 255).astype(np.uint8)
+    assert finder.locate(leaves) == ()
 
 
 def test_that_only_a_landmark_network_is_read(tmp_path: Path) -> None:
