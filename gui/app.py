@@ -58,6 +58,7 @@ from gui.panels.shelf import Shelf
 from gui.panels.status import Status
 from gui.portrait_flow import PortraitFlow
 from gui.runtime import SystemSignals, Watch, end_process, start_log
+from gui.search.flow import SearchFlow
 from gui.session import Session
 from gui.settings import FILE_NAME, Settings, save_quietly
 from gui.theme import ThemeChoice, apply_theme, theme_for
@@ -192,8 +193,11 @@ class Studio(LaterParts):
             session, collection, self.store, parts.canvas, self.opener, messages, self.settings,
             self.places.autosave_folder, self,
         )
+        self.searches = SearchFlow(
+            session, bridge, collection, self.thumbnails, parts.inversion, messages, lambda: self.photos, self
+        )
         self.portraits = PortraitFlow(
-            session, bridge, collection, parts.canvas, parts.invert_bar, parts.inversion, messages,
+            session, bridge, collection, parts.canvas, parts.invert_bar, self.searches, messages,
             encoder_folders(self.places, self._embedded_models), self,
         )
         self.looks = LookFlow(

@@ -131,9 +131,10 @@ class Commands(QObject):
         self._documents.name_wanted.connect(self.save_as)
         self._documents.recoverable_changed.connect(self._refresh)
         self._documents.recent_changed.connect(self._fill_recent)
-        self._portraits.view_wanted.connect(window.show_search)
-        self._portraits.search_started.connect(parts.shelf.tray.set_picture)
-        parts.shelf.tray.card_opened.connect(self._portraits.watch)
+        searches = self._portraits.searches
+        searches.view_wanted.connect(window.show_search)
+        searches.started.connect(parts.shelf.tray.set_picture)
+        parts.shelf.tray.card_opened.connect(searches.watch)
         self._viewer.failed.connect(self._show_failure)
         self._viewer.warnings_found.connect(self._messages.warn_all)
         self._bridge.engine_stopped.connect(self._offer_restart)
@@ -201,9 +202,9 @@ class Commands(QObject):
         state = self._session.state
         fits = record.model is None or (state.model_a is not None and record.model.sha256 == state.model_a.sha256)
         if fits or self._collection.model(record.model.sha256 if record.model else None) is None:
-            self._portraits.use_latent(record.latent)
+            self._portraits.searches.use_latent(record.latent)
         else:
-            self._portraits.use_latent(record.latent, record.model)
+            self._portraits.searches.use_latent(record.latent, record.model)
 
     # --- files ----------------------------------------------------------------------------------------------------
 

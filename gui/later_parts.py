@@ -29,6 +29,7 @@ from gui.opening import Opener
 from gui.panels.history_strip import HistoryStrip
 from gui.panels.status import Status
 from gui.portrait_flow import PortraitFlow
+from gui.search.flow import SearchFlow
 from gui.session import Session
 from gui.settings import Settings
 from gui.thumbnails import Thumbnails
@@ -81,6 +82,7 @@ class LaterParts(QObject):
     opener: Opener
     documents: Documents
     portraits: PortraitFlow
+    searches: SearchFlow
     looks: LookFlow
     commands: Commands
     librarian: LibraryFlow
@@ -275,6 +277,7 @@ class LaterParts(QObject):
         actions["pin"].triggered.connect(lambda: self.compare.pin())
         actions["blink"].triggered.connect(lambda on: self.compare.blink(on))
         actions["compare_photo"].triggered.connect(lambda: self.compare.compare_with_photo())
+        self.searches.compare_wanted.connect(lambda: self.compare.compare_with_photo())
         actions["pixel_values"].toggled.connect(canvas.set_reads_pixels)
         canvas.pointed.connect(self.status.show_reading)
         canvas.mode_changed.connect(self._compare_if_wanted)

@@ -289,8 +289,14 @@ class MainWindow(QMainWindow):
     @Slot(bool)
     def show_search(self, shown: bool) -> None:
         """Show the search for a portrait in place of the canvas, or the canvas again."""
-        if shown or self.centre is self.parts.inversion:
-            self.show_in_centre(self.parts.inversion if shown else None)
+        view = self.parts.inversion
+        if shown:
+            self.show_in_centre(view)
+        elif self.centre is view:
+            had_focus = view.hasFocus() or view.isAncestorOf(self.focusWidget() or self)
+            self.show_in_centre(None)
+            if had_focus:
+                self.parts.canvas.setFocus()
 
     @Slot()
     def focus_next_part(self) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import QImage, QPainter, QPolygonF, QTransform
 
 from engine.encoder_file import offer_encoder
@@ -17,37 +15,25 @@ from engine.messages import (
     InvertPortrait,
     JobFinished,
     JobOutcome,
-    JobProgress,
     OpenPortrait,
-    PortraitInverted,
     PortraitOpened,
-    StartPoint,
 )
-from engine.state import EditState, ModelRef, StoredLatent, with_latent
+from engine.state import EditState, ModelRef
 from gui.canvas import Canvas
 from gui.collection import Collection
 from gui.engine_bridge import EngineBridge
-from gui.messages import Choice, Messages
-from gui.panels.inversion_view import InversionView
+from gui.messages import Messages
 from gui.panels.invert_bar import InvertBar
-from gui.pixels import to_qimage, to_thumbnail
+from gui.pixels import to_qimage
+from gui.search.flow import SearchFlow
 from gui.session import Session
 
 TARGET_PX = 384
 MAX_NAME_CHARS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    job: InvertPortrait
-    target: QImage
-
-
 class PortraitFlow(QObject):
-    """At most one portrait is being aligned; any number may be searched for, one after the other."""
-
-    view_wanted = Signal(bool)  # True: show the search; False: show the canvas
-    search_started = Signal(str, QImage)  # job id, the crop that is aimed at
+    """At most one portrait is being aligned; `searches` has those that are searched for."""
 
     def __init__(
         self,
@@ -56,7 +42,7 @@ class PortraitFlow(QObject):
         collection: Collection,
         canvas: Canvas,
         bar: InvertBar,
-        view: InversionView,
+        searches: SearchFlow,
         messages: Messages,
         encoder_folders: Sequence[Path],
         parent: QObject | None = None,
@@ -68,22 +54,18 @@ class PortraitFlow(QObject):
         self._collection = collection
         self._canvas = canvas
         self._bar = bar
-        self._view = view
+        self.searches = searches
         self._messages = messages
         self._portrait: PortraitOpened | None = None
         self._points: FacePoints | None = None
         self._model: ModelRef | None = None
         self._opening_id = ""
-        self._searches: dict[str, _Search] = {}
-        self._watched = ""
         canvas.align_changed.connect(self._move)
         canvas.align_accepted.connect(self.start)
         canvas.align_cancelled.connect(self.leave)
         bar.started.connect(self._start_here)
         bar.cancelled.connect(self.leave)
-        bridge.job_progress.connect(self._progress)
         session.state_changed.connect(self._state_changed)
-        view.left.connect(self._stop_watching)
 
     # --- opening and aligning -------------------------------------------------------------------------------------
 
@@ -120,7 +102,7 @@ class PortraitFlow(QObject):
         self._points = portrait.faces[0] if portrait.faces else default_face_points(portrait.size_px)
         self._show_alignment()
         self._bar.show()
-        self.view_wanted.emit(False)
+        self.searches.leave()
 
     def _show_alignment(self) -> None:
         portrait, points = self._portrait, self._points
@@ -174,69 +156,12 @@ class PortraitFlow(QObject):
             bar.wanted_steps, bar.noise.isChecked(), start=bar.start_point,
         )
         self.leave()
-        job_id = self._bridge.submit(job, self._inverted)
-        self._searches[job_id] = _Search(job, target)
-        self.search_started.emit(job_id, target)
-        self.watch(job_id)
-
-    @Slot(str)
-    def watch(self, job_id: str) -> None:
-        """Show a search that is under way."""
-        search = self._searches.get(job_id)
-        if search is None:
-            return
-        self._watched = job_id
-        self._view.begin(search.target, search.job.name, search.job.model.name)
-        self.view_wanted.emit(True)
-
-    @Slot()
-    def _stop_watching(self) -> None:
-        self._watched = ""
-        self.view_wanted.emit(False)
-
-    @Slot(object)
-    def _progress(self, event: JobProgress) -> None:
-        if event.job_id == self._watched:
-            self._view.show_progress(event.fraction, event.text, event.preview, event.distance)
+        self.searches.start(job, target)
 
     @Slot(object)
     def _state_changed(self, state: EditState) -> None:
-        if self._watched:
-            self._stop_watching()  # the hand has gone back to the sliders: show what they do
         if self._portrait is not None and state.model_a != self._model and state.model_a is not None:
             self._show_alignment()
-
-    # --- the result -----------------------------------------------------------------------------------------------
-
-    def _inverted(self, event: JobFinished) -> None:
-        self._searches.pop(event.job_id, None)
-        if self._watched == event.job_id:
-            self._stop_watching()
-        if event.outcome is JobOutcome.FAILED and event.error is not None:
-            self._messages.error(event.error)
-        result = event.result
-        if not isinstance(result, PortraitInverted):
-            return
-        self._collection.add_latent(
-            result.latent, result.model, to_thumbnail(result.image, 128),
-            source=result.source, likeness=result.likeness,
-        )  # fmt: skip
-        report = _report(result, cancelled=event.outcome is JobOutcome.CANCELLED)
-        if self._session.state.model_a == result.model:
-            self.use_latent(result.latent)
-            self._messages.say(report)
-        else:  # another model is A by now
-            use = Choice(f"Show it in {printable(result.model.name, 40)}", partial(self._use_with_model, result))
-            self._messages.say(report, "", use)
-
-    def _use_with_model(self, result: PortraitInverted) -> None:
-        self.use_latent(result.latent, result.model)
-
-    def use_latent(self, latent: StoredLatent, model: ModelRef | None = None) -> None:
-        """Go to a portrait, as one undo step: its own psi is 1, and no row is truncated."""
-        state = with_latent(self._session.state, latent)
-        state = replace(state, truncation_psi=1.0, truncation_cutoff=None, model_a=model or state.model_a)
-        self._session.insert(state, f"portrait {latent.name}".strip())
 
 
 def cut_preview(
@@ -273,12 +198,3 @@ def _notice(portrait: PortraitOpened) -> str:
     if count > 1:
         found = f"{count} faces were found; click the one you want."
     return " ".join(filter(None, (found, *portrait.notes)))
-
-
-def _report(result: PortraitInverted, *, cancelled: bool) -> str:
-    kept = "Stopped; the best so far is kept" if cancelled else "Found"
-    name = printable(result.latent.name, 60)
-    how = f"{result.steps} steps in {result.elapsed_s:.0f} s"
-    if result.start is StartPoint.ENCODER:
-        how = f"encoder and {how}" if result.steps else f"by the encoder in {result.elapsed_s:.1f} s"
-    return f"{kept}: {name}, {how}. {result.likeness.sentence}"

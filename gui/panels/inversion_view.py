@@ -1,115 +1,339 @@
-"""What is seen while a portrait is searched: the portrait left, the model's improving picture of it right."""
+"""What is seen while a portrait is searched: the portrait, the improving picture of it, the curve, what to do."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QWidget
+from dataclasses import dataclass
+from enum import StrEnum
 
-from engine.messages import Pixels
-from gui.pixels import to_qimage
-from gui.theme import body_font, caption_font, current_theme
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from gui.search.pictures import SearchPictures
+from gui.search.trail import Stop, Trail
+from gui.theme import current_theme
 from gui.widgets.distance_plot import DistancePlot
+from gui.widgets.segmented import Segment, Segmented
 
-GAP_PX = 20
-MARGIN_PX = 24
-CAPTION_PX = 26
 BAR_PX = 2
-PLOT_PX = 84
-PLOT_WIDTH_PX = 440
+PLOT_WIDTH_PX = 760
+MARGIN_PX = 24
+PAIR, WIPE = "pair", "wipe"
+WAYS = (
+    Segment(PAIR, "Pair", "Side by side; press the right picture to see the portrait in its place (W)"),
+    Segment(WIPE, "Wipe", "One picture with a handle: the portrait left of it, what is found right of it (W)"),
+)
+_COPY_KEYS = Qt.KeyboardModifier.ShiftModifier
+
+
+class SearchState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Which search is looked at.
+
+    Attributes:
+        target: What is aimed at, as far as it is at hand.
+        where: What stands under the picture beside it: in which model.
+    """
+
+    target: QImage | None
+    name: str
+    where: str
+    trail: Trail
 
 
 class InversionView(QWidget):
-    """A click or Esc goes back to the picture; the search goes on in its card."""
+    """Space pauses and goes on, Enter takes the step on screen, Shift+Enter a copy of it while the search goes on,
+    the arrows walk to earlier steps, W wipes, Esc goes back to the picture while the search goes on in its card."""
 
     left = Signal()
+    pause_wanted = Signal(bool)
+    take_wanted = Signal(object, bool)  # Stop, and whether the search is to go on
+    keep_wanted = Signal()  # end it, and take the best
+    cancel_wanted = Signal()  # end it, and take nothing
+    compare_wanted = Signal()
+    stop_chosen = Signal(object)  # Stop | None for the newest
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._target: QImage | None = None
-        self._found: QImage | None = None
-        self._names = ("", "")
-        self._text = ""
+        self._shown: Shown | None = None
+        self._stop: Stop | None = None
+        self._newest: QImage | None = None
         self._fraction: float | None = None
+        self._state = SearchState.RUNNING
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Search for the portrait")
-        self._plot = DistancePlot(self)
+        self.setToolTip("Space pauses, Enter takes the step on screen, Esc goes back to the picture")
+        self.pictures = SearchPictures(self)
+        self.plot = DistancePlot(self)
+        self.words = QLabel(self)
+        self.way = Segmented(WAYS, self)
+        self.way.setAccessibleName("How the two pictures are shown")
+        self.pause = self._button("Pause", "Let the search rest; it keeps what it has (Space)")
+        self.take = self._button("Take this step", "")
+        self.copy = self._button("Take a copy", "")
+        self.keep = self._button("Stop and keep the best", "End the search; the best step goes under the sliders")
+        self.cancel = self._button("Cancel", "End the search and leave the picture as it was; its steps stay at hand")
+        self.compare = self._button("Compare with the photo", "The photo and the portrait under a wipe (Shift+C)")
+        self.back = self._button("Back", "")
+        self.take.setProperty("role", "primary")
+        self._lay_out()
+        self._connect()
+
+    def _button(self, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setToolTip(tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _lay_out(self) -> None:
+        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
+        curve = QHBoxLayout()
+        curve.addStretch(1)
+        curve.addWidget(self.plot, 100)
+        curve.addStretch(1)
+        self.plot.setMaximumWidth(PLOT_WIDTH_PX)
+        head = QHBoxLayout()
+        head.addWidget(self.way)
+        head.addWidget(self.words, 1)
+        head.addWidget(self.back)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        for button in (self.pause, self.take, self.copy, self.keep, self.cancel, self.compare):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(MARGIN_PX, 0, MARGIN_PX, 12)
+        column.setSpacing(4)
+        column.addWidget(self.pictures, 1)
+        column.addLayout(head)
+        column.addLayout(curve)
+        column.addSpacing(4)
+        column.addLayout(buttons)
+
+    def _connect(self) -> None:
+        self.way.picked.connect(self._pick_way)
+        self.plot.picked.connect(self._pick)
+        self.plot.walked.connect(self._walk)
+        self.plot.newest_wanted.connect(self.show_newest)
+        self.pause.clicked.connect(self._toggle_pause)
+        self.take.clicked.connect(lambda: self._take(goes_on=False))
+        self.copy.clicked.connect(lambda: self._take(goes_on=True))
+        self.keep.clicked.connect(self.keep_wanted)
+        self.cancel.clicked.connect(self.cancel_wanted)
+        self.compare.clicked.connect(self.compare_wanted)
+        self.back.clicked.connect(self.left)
+
+    # --- what it holds ---------------------------------------------------------------------------------------------
 
     @property
     def found(self) -> QImage | None:
-        """The improving picture."""
-        return self._found
+        """What is shown beside the portrait."""
+        return self.pictures.found
 
     @property
     def fraction(self) -> float:
         """How far the search is, 0 to 1."""
         return self._fraction or 0.0
 
-    def begin(self, target: QImage, portrait_name: str, model_name: str) -> None:
-        self._target = target
-        self._found = None
-        self._names = (portrait_name, f"found so far in “{model_name}”")
-        self._text, self._fraction = "Waiting for the engine", None
-        self._plot.begin()
+    @property
+    def state(self) -> SearchState:
+        return self._state
+
+    @property
+    def stop(self) -> Stop | None:
+        """The step on screen, as far as it can be taken."""
+        if self._stop is not None:
+            return self._stop
+        return self._shown.trail.beside(None, 0) if self._shown is not None else None
+
+    def begin(self, shown: Shown, state: SearchState, text: str = "") -> None:
+        """Look at a search, at its newest step."""
+        self._shown = shown
+        self._stop = None
+        self._fraction = None
+        self.pictures.set_target(shown.target)
+        stop = shown.trail.beside(None, 0)
+        self._newest = None if stop is None else stop.picture
+        self.plot.mark(None)
+        self.set_state(state, text or "Waiting for the engine")
+        self._refresh()
+
+    def set_target(self, picture: QImage) -> None:
+        """The portrait, when it comes later than the search."""
+        self.pictures.set_target(picture)
+
+    def show_progress(self, fraction: float | None, text: str, newest: QImage | None) -> None:
+        """How far the search is; its trail has taken it in already."""
+        if newest is not None:
+            self._newest = newest
+        self._fraction = fraction
+        self.words.setText(text)
+        self._refresh()
+
+    def set_state(self, state: SearchState, text: str = "") -> None:
+        self._state = state
+        if text:
+            self.words.setText(text)
+        if state is SearchState.ENDED:
+            self._fraction = None
+            self._newest = None
+        self._refresh()
+
+    def show_sharp(self, stop: Stop, picture: QImage) -> None:
+        """A finer picture of an earlier step than the one that was kept."""
+        if self._stop is not None and stop.step == self._stop.step:
+            self.pictures.set_found(picture)
+
+    def _refresh(self) -> None:
+        shown = self._shown
+        if shown is None:
+            return
+        trail, stop = shown.trail, self.stop
+        self.plot.show_curve(trail.points, [one.step for one in trail.stops], trail.steps)
+        if self._stop is None:
+            self.pictures.set_found(self._newest or (stop.picture if stop is not None else None))
+        self.pictures.set_captions(shown.name, f"{self._caption(stop)} {shown.where}")
+        self._refresh_buttons(stop)
         self.update()
 
-    def show_progress(
-        self, fraction: float | None, text: str, preview: Pixels | None, distance: float | None = None
-    ) -> None:
-        if preview is not None:
-            self._found = to_qimage(preview)
-        if fraction is not None and distance is not None:
-            self._plot.add(fraction, distance)
-        self._text, self._fraction = text, fraction
-        self.update()
+    def _caption(self, stop: Stop | None) -> str:
+        if self._stop is not None:
+            return f"{self._stop.words},"
+        if self._state is SearchState.ENDED and stop is not None:
+            return f"{stop.words},"
+        return "found so far"
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        width = min(PLOT_WIDTH_PX, self.width() - 2 * MARGIN_PX)
-        top = self._squares()[0].bottom() + 2 * CAPTION_PX + 14
-        self._plot.setGeometry((self.width() - width) // 2, top, width, PLOT_PX)
+    def _refresh_buttons(self, stop: Stop | None) -> None:
+        runs = self._state is not SearchState.ENDED
+        self.pause.setText("Go on" if self._state is SearchState.PAUSED else "Pause")
+        for button in (self.pause, self.copy, self.keep, self.cancel):
+            button.setVisible(runs)
+        self.compare.setVisible(not runs)
+        can_take = stop is not None and stop.latent is not None
+        self.take.setEnabled(can_take)
+        self.copy.setEnabled(can_take)
+        self.keep.setEnabled(stop is not None)
+        self.take.setText(_take_words(self._stop))
+        ends = ", and end the search" if runs else ""
+        take = f"Put the step on screen under the sliders{ends} (Enter)"
+        copy = "Put the step on screen under the sliders and on the shelf; the search goes on (Shift+Enter)"
+        self.take.setToolTip(take if can_take else _no_step(stop))
+        self.copy.setToolTip(copy if can_take else _no_step(stop))
+        in_card = "; the search goes on in its card, and a click on that comes back here" if runs else ""
+        self.back.setToolTip(f"Back to the picture{in_card} (Esc)")
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        theme = current_theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.fillRect(self.rect(), QColor(theme.canvas))
-        left, right = self._squares()
-        self._paint_picture(painter, left, self._target, self._names[0])
-        self._paint_picture(painter, right, self._found, self._names[1])
-        painter.setFont(body_font())
-        painter.setPen(QColor(theme.canvas_text))
-        line = QRect(0, left.bottom() + CAPTION_PX + 14, self.width(), 24)
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, self._text)
-        if self._fraction is not None:
-            bar = QRectF(0, self.height() - BAR_PX, self.width() * self._fraction, BAR_PX)
-            painter.fillRect(bar, QColor(theme.focus))
+    # --- doing -----------------------------------------------------------------------------------------------------
 
-    def _squares(self) -> tuple[QRect, QRect]:
-        wide = (self.width() - GAP_PX - 2 * MARGIN_PX) // 2
-        below = 2 * CAPTION_PX + 24 + PLOT_PX
-        side = max(16, min(wide, self.height() - 2 * MARGIN_PX - below))
-        top = max(MARGIN_PX, (self.height() - side - below) // 2)
-        start = (self.width() - 2 * side - GAP_PX) // 2
-        return QRect(start, top, side, side), QRect(start + side + GAP_PX, top, side, side)
+    @Slot(str)
+    def _pick_way(self, key: str) -> None:
+        self.pictures.set_wiping(key == WIPE)
 
-    def _paint_picture(self, painter: QPainter, square: QRect, picture: QImage | None, name: str) -> None:
-        theme = current_theme()
-        if picture is not None:
-            painter.drawImage(square, picture)
-        else:
-            painter.setPen(QPen(QColor(theme.line), 1, Qt.PenStyle.DashLine))
-            painter.drawRect(square.adjusted(0, 0, -1, -1))
-        painter.setFont(caption_font())
-        painter.setPen(QColor(theme.canvas_text))
-        caption = QRect(square.left(), square.bottom() + 6, square.width(), CAPTION_PX)
-        shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, square.width())
-        painter.drawText(caption, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, shown)
+    def toggle_wipe(self) -> None:
+        self.way.set_current(PAIR if self.pictures.is_wiping else WIPE)
+        self._pick_way(self.way.current)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.left.emit()
+    @Slot(float)
+    def _pick(self, step: float) -> None:
+        if self._shown is not None:
+            self._choose(self._shown.trail.nearest(step))
+
+    @Slot(int)
+    def _walk(self, count: int) -> None:
+        if self._shown is not None:
+            self._choose(self._shown.trail.beside(self._stop, count))
+
+    def _choose(self, stop: Stop | None) -> None:
+        if stop is None or self._shown is None:
+            return
+        newest = self._shown.trail.beside(None, 0)
+        if stop is newest:
+            self.show_newest()
+            return
+        self._stop = stop
+        self.plot.mark(stop.step)
+        self.pictures.set_found(stop.picture)
+        self._refresh()
+        self.stop_chosen.emit(stop)
+
+    @Slot()
+    def show_newest(self) -> None:
+        """Follow the search again."""
+        self._stop = None
+        self.plot.mark(None)
+        self._refresh()
+        self.stop_chosen.emit(None)
+
+    @Slot()
+    def _toggle_pause(self) -> None:
+        if self._state is not SearchState.ENDED:
+            self.pause_wanted.emit(self._state is SearchState.RUNNING)
+
+    def _take(self, *, goes_on: bool) -> None:
+        stop = self.stop
+        if stop is not None and stop.latent is not None:
+            self.take_wanted.emit(stop, goes_on and self._state is not SearchState.ENDED)
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        """Keys that act here are not for the window's shortcuts."""
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_way_key(event):
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
-        else:
+        elif event.key() == Qt.Key.Key_Space:
+            if not event.isAutoRepeat():
+                self._toggle_pause()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._take(goes_on=bool(event.modifiers() & _COPY_KEYS))
+        elif _is_way_key(event):
+            self.toggle_wipe()
+        elif not self.pictures.take_key(event) and not self.plot.take_key(event):
             super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = current_theme()
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor(theme.canvas))
+            if self._fraction is not None:
+                bar = QRectF(0, self.height() - BAR_PX, self.width() * self._fraction, BAR_PX)
+                painter.fillRect(bar, QColor(theme.focus))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
+            self._color()
+        super().changeEvent(event)
+
+    def _color(self) -> None:
+        style = f"color: {current_theme().canvas_text};"
+        if style != self.words.styleSheet():
+            self.words.setStyleSheet(style)
+
+
+def _is_way_key(event: QKeyEvent) -> bool:
+    return event.key() == Qt.Key.Key_W and not event.modifiers()
+
+
+def _take_words(stop: Stop | None) -> str:
+    if stop is None:
+        return "Take this step"
+    return "Take the best" if stop.is_result else f"Take step {stop.step}"
+
+
+def _no_step(stop: Stop | None) -> str:
+    if stop is None:
+        return "There is no step to take yet"
+    return "Of this step only the picture is known"

@@ -210,8 +210,20 @@ class FakeEngine:
                 )
             )
 
-    def progress(self, job_id: str, fraction: float, text: str = "", preview: Pixels | None = None) -> None:
-        self.publish(JobProgress(job_id, self.jobs[job_id], fraction, text, 1.0, 4.0, preview))
+    def progress(
+        self, job_id: str, fraction: float, text: str = "", preview: Pixels | None = None, *, paused: bool = False
+    ) -> None:
+        """Say how far a job is. A search tells of its step: the distance falls; one with a picture can be taken."""
+        job = self.jobs[job_id]
+        told = (fraction, text, 1.0, 4.0, preview, paused)
+        if not isinstance(job, InvertPortrait):
+            self.publish(JobProgress(job_id, job, *told))
+            return
+        step = round(fraction * job.steps)
+        latent = None
+        if preview is not None:
+            latent = StoredLatent(self.store.put_ws(np.full((10, 64), 1 + step, np.float32)), job.name)
+        self.publish(JobProgress(job_id, job, *told, 0.3 * (1 - fraction) + 0.02, step, latent))
 
     def perform(self, job_id: str) -> None:
         """Do what the job asks for, or fail as the engine would."""
