@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from engine.errors import PortraitError
+from engine.face_cut import cut_quad, prepare
 from engine.framing import FacePoints, Framing, FramingKind, crop_quad
-from engine.inversion.align import align_face, align_landmarks, cut_quad, prepare
+from engine.inversion.align import align_face, align_landmarks
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "align").glob("*.npz"))
 EYES = Framing(FramingKind.EYES)
