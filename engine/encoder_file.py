@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.safetensors_file import Header, header_bytes, parse_header
+from engine.encoder_links import published_for
 from engine.errors import CorruptModelError, EngineError, ModelError, UnsupportedModelError, printable
 from engine.framing import Framing
 from engine.places import Places, embedded_models_folder
@@ -171,10 +172,15 @@ def encoder_folders(places: Places, embedded: Path | None = None) -> tuple[Path,
 
 
 def offer_encoder(model: ModelRef, folders: Iterable[Path]) -> EncoderOffer:
-    """The encoder of a model, by the SHA-256 of the model's file. Reads headers only: a millisecond.
+    """The encoder of a model, by the SHA-256 of the model's file. Reads headers only: some milliseconds.
 
+    A published one that was linked to the model (`engine.encoder_links`) comes before Graft's own.
     Files that are no encoders, or damaged ones, are passed over.
     """
+    folders = tuple(folders)
+    for folder in folders:
+        if (published := published_for(model, folder)) is not None:
+            return EncoderOffer(published)
     others = []
     for path in _candidates(folders):
         try:

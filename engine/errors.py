@@ -38,6 +38,10 @@ class UnsupportedModelError(ModelError):
     """The file is understood, but is not something Graft can run."""
 
 
+class EncoderOnlyError(UnsupportedModelError):
+    """A network was asked for, and the file holds only a portrait encoder, which Graft can use."""
+
+
 class CorruptModelError(ModelError):
     """The file is damaged, incomplete or contradicts itself."""
 

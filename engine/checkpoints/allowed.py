@@ -233,9 +233,10 @@ _NDARRAY = Global("numpy", "ndarray")
 _NUMPY_CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMPY_NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 TF_NETWORK = Global("dnnlib.tflib.network", "Network")
+OPTIONS = Global("argparse", "Namespace")
 
 _IGNORED = {
-    Global("argparse", "Namespace"),
+    OPTIONS,
     Global("torch", "device"),
     *(Global("pathlib", name) for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
     Global("pathlib._local", "PosixPath"),

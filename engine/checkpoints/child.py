@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _REPORTABLE = {
     for name in (
         "ModelError",
         "UnsupportedModelError",
+        "EncoderOnlyError",
         "CorruptModelError",
         "UnsafeModelError",
         "OutOfMemoryError",
@@ -34,12 +35,22 @@ _REPORTABLE = {
 }
 
 
-def run_quarantine(file: BinaryIO, out: BinaryIO, *, size: int, sha256: str, timeout_s: float, scratch: Path) -> None:
+def run_quarantine(
+    file: BinaryIO,
+    out: BinaryIO,
+    *,
+    size: int,
+    sha256: str,
+    timeout_s: float,
+    scratch: Path,
+    what: Literal["network", "encoder"] = "network",
+) -> None:
     """Have `file` read in a process of its own, which writes the network to `out` in Graft's open format.
 
     What it wrote is not to be trusted before `engine.checkpoints.canonical.check_canonical` has seen it.
 
     Args:
+        what: "encoder" has the portrait encoder of the file written instead (`engine.published_encoder`).
         size: Length of the file; the process may map it and use as much again, and some.
         scratch: A folder in which an empty working folder for the process can be made.
 
@@ -48,7 +59,7 @@ def run_quarantine(file: BinaryIO, out: BinaryIO, *, size: int, sha256: str, tim
     """
     try:
         with tempfile.TemporaryDirectory(dir=scratch) as empty, tempfile.TemporaryFile(dir=scratch) as report:
-            status = _run(file, out, report, Path(empty), size, sha256, timeout_s)
+            status = _run(file, out, report, Path(empty), size, [what, sha256], timeout_s)
             report.seek(0)
             text = report.read(MAX_REPORT_BYTES + 1)
     except subprocess.TimeoutExpired:
@@ -66,11 +77,12 @@ def run_quarantine(file: BinaryIO, out: BinaryIO, *, size: int, sha256: str, tim
 
 
 def _run(
-    file: BinaryIO, out: BinaryIO, report: BinaryIO, empty: Path, size: int, sha256: str, timeout_s: float
+    file: BinaryIO, out: BinaryIO, report: BinaryIO, empty: Path, size: int, wanted: list[str], timeout_s: float
 ) -> int:
     memory = size + min(size + _BASE_MEMORY, _MOST_MEMORY)
     limits = [str(limit) for limit in (memory, int(timeout_s) + 1, 2 * size + (64 << 20))]
-    command = [sys.executable, "-P", "-s", "-B", "-X", "utf8", "-m", "engine.checkpoints.quarantine", sha256, *limits]
+    command = [sys.executable, "-P", "-s", "-B", "-X", "utf8", "-m", "engine.checkpoints.quarantine"]
+    command += [*wanted, *limits]
     no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows
     process = subprocess.Popen(
         command,

@@ -15,22 +15,22 @@ from engine.checkpoints import sandbox
 
 
 def main(arguments: list[str]) -> None:
-    sha256 = arguments[0]
-    memory_bytes, cpu_s, output_bytes = (int(argument) for argument in arguments[1:4])
+    what, sha256 = arguments[:2]
+    memory_bytes, cpu_s, output_bytes = (int(argument) for argument in arguments[2:5])
     report = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)
     sandbox.limit_resources(memory_bytes, cpu_s, output_bytes)
     sandbox.cut_network()
-    os.write(report, json.dumps(_run(sha256)).encode())
+    os.write(report, json.dumps(_run(sha256, what)).encode())
     os._exit(0)  # nothing is left to clean up, and cleaning up may import
 
 
-def _run(sha256: str) -> dict[str, object]:
+def _run(sha256: str, what: str = "network") -> dict[str, object]:
     from engine.errors import CorruptModelError, EngineError
 
     try:
-        _convert(sha256)
+        _convert(sha256, what)
     except EngineError as error:
         return {"error": type(error).__name__, "message": error.user_message, "hint": error.hint}
     except MemoryError:
@@ -49,25 +49,34 @@ def _run(sha256: str) -> dict[str, object]:
     return {"ok": True}
 
 
-def _convert(sha256: str) -> None:
+def _convert(sha256: str, what: str) -> None:
     # Imported only now, under the limits.
     import mmap
 
     import numpy as np
 
-    from engine.checkpoints.reader import read_network
+    from engine.checkpoints.reader import read_encoder, read_network
     from engine.checkpoints.safetensors_file import write_safetensors
     from engine.network_metadata import METADATA_KEY, NetworkMetadata, SourceFile
+    from engine.published_encoder import METADATA_KEY as ENCODER_KEY
+    from engine.published_encoder import PublishedMetadata
 
     np.random.RandomState(0).standard_normal()  # numpy imports parts of itself on first use
     mapped = mmap.mmap(0, 0, access=mmap.ACCESS_READ)
     out = os.fdopen(1, "wb", closefd=False)
     sandbox.arm_tripwire()
-    network = read_network(memoryview(mapped))
-    metadata = NetworkMetadata(network.config, SourceFile(network.layout, sha256), (), network.warnings)
-    shapes = {name: tensor.shape for name, tensor in network.tensors.items()}
-    values = (tensor.read().reshape(-1).data.cast("B") for tensor in network.tensors.values())
-    write_safetensors(out, shapes, values, {METADATA_KEY: metadata.to_json_text()})
+    if what == "encoder":
+        encoder = read_encoder(memoryview(mapped))
+        tensors = encoder.tensors
+        note = {ENCODER_KEY: PublishedMetadata(encoder.sizes, sha256, encoder.dataset).to_json_text()}
+    else:
+        network = read_network(memoryview(mapped))
+        tensors = network.tensors
+        source = SourceFile(network.layout, sha256)
+        note = {METADATA_KEY: NetworkMetadata(network.config, source, (), network.warnings).to_json_text()}
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    values = (tensor.read().reshape(-1).data.cast("B") for tensor in tensors.values())
+    write_safetensors(out, shapes, values, note)
     out.flush()
 
 

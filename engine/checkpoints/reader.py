@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from engine.checkpoints.deduce import ParsedNetwork
-from engine.checkpoints.layouts import understand
+from engine.checkpoints.layout_psp import ParsedEncoder
+from engine.checkpoints.layouts import understand, understand_encoder
 from engine.checkpoints.opcodes import read_pickle
 from engine.checkpoints.records import Budget
 from engine.checkpoints.safetensors_file import read_header, tensor_records
 from engine.checkpoints.sniff import HEAD_BYTES, FileKind, sniff
+from engine.checkpoints.tensors import LazyTensor
 from engine.checkpoints.torch_streams import network_pickle_context, read_legacy_stream
 from engine.checkpoints.torch_zip import read_torch_zip
 from engine.errors import CorruptModelError
@@ -25,13 +28,28 @@ def read_network(data: memoryview) -> ParsedNetwork:
     """
     budget = Budget.for_file(len(data))
     parsed = understand(parse(data, budget))
-    total = sum(4 * math.prod(tensor.shape) for tensor in parsed.tensors.values())
-    if total > 4 * len(data) + (64 << 20):
-        raise CorruptModelError(f"The network unpacks to {total:,} bytes from a file of {len(data):,}.")
+    _check_total(parsed.tensors, len(data))
     if not budget.ignored:
         return parsed
     names = ", ".join(sorted(budget.ignored)[:5])
     return replace(parsed, warnings=(*parsed.warnings, f"Ignored in the file, as no part of the network: {names}."))
+
+
+def read_encoder(data: memoryview) -> ParsedEncoder:
+    """Parse a foreign file and understand the portrait encoder in it. Tensors stay unread.
+
+    Raises:
+        ModelError: it holds none that Graft runs.
+    """
+    parsed = understand_encoder(parse(data, Budget.for_file(len(data))))
+    _check_total(parsed.tensors, len(data))
+    return parsed
+
+
+def _check_total(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
+    total = sum(4 * math.prod(tensor.shape) for tensor in tensors.values())
+    if total > 4 * file_bytes + (64 << 20):
+        raise CorruptModelError(f"The network unpacks to {total:,} bytes from a file of {file_bytes:,}.")
 
 
 def parse(data: memoryview, budget: Budget) -> Any:

@@ -21,6 +21,7 @@ from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, Uns
 from engine.imaging import from_rgb
 from engine.nets.encoder import Encoder, Reader
 from engine.network import Network
+from engine.published_encoder import FILE_START
 
 _DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
@@ -100,6 +101,10 @@ def open_encoder(path: Path) -> PortraitEncoderLike:
     Raises:
         ModelError: it is no encoder, is damaged, or was written by a newer Graft.
     """
+    if path.name.startswith(FILE_START):
+        from engine.inversion.published_encoders import load_published
+
+        return load_published(path)
     return load_encoder(path)
 
 

@@ -378,7 +378,7 @@ def test_that_the_tripwire_ends_the_child_whatever_is_tried(attempt: str) -> Non
 def test_that_any_failure_in_the_child_is_reported(
     failure: Exception, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: str) -> None:
+    def fail(*_: str) -> None:
         raise failure
 
     monkeypatch.setattr(quarantine, "_convert", fail)
