@@ -35,8 +35,8 @@ MAX_JPEG_PIXELS = 250_000_000
 MAX_OTHER_PIXELS = 128_000_000
 MAX_PROFILE_BYTES = 16 * 2**20
 
-_ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
+ORIENTATION_TAG = 0x0112
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -78,11 +78,11 @@ def decode(file: BinaryIO) -> Picture:
     Raises:
         UnreadableImageError: It is no picture of a known format, is damaged, or has too many pixels.
     """
-    _refuse_by_bytes(file)
+    refuse_by_bytes(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with _open(file) as image:
+            with open_picture(file) as image:
                 return _decoded(image)
     except UnreadableImageError:
         raise
@@ -91,28 +91,28 @@ def decode(file: BinaryIO) -> Picture:
             "Reading this picture takes more memory than Graft gives to one picture.", "Save a smaller copy of it."
         ) from None
     except Exception as error:  # decoders of damaged files raise nearly anything
-        raise _damaged(_signature(file)) from error
+        raise damaged(signature(file)) from error
 
 
 def _decoded(image: ImageFile.ImageFile) -> Picture:
     notes: list[str] = []
     width, height = image.size
-    _refuse_by_pixels(image)
-    _note_frames(image, notes)
+    refuse_by_pixels(image)
+    note_frames(image, notes)
     _reduce_while_decoding(image)
     image.load()
-    orientation = _orientation(image, notes)
+    orientation = orientation_of(image, notes)
     plain = _reduced(simplified(image, notes))
     if plain.width * plain.height < width * height:
-        megapixels = _megapixels(width * height)
+        megapixels = megapixels_of(width * height)
         notes.append(f"The picture has {megapixels} megapixels and was reduced to {plain.width} x {plain.height}.")
-    if orientation in _UPRIGHT:
-        plain = plain.transpose(_UPRIGHT[orientation])
+    if orientation in UPRIGHT:
+        plain = plain.transpose(UPRIGHT[orientation])
     rgb = flattened(to_srgb(plain, image.info.get("icc_profile"), notes), plain, notes)
     return Picture(np.asarray(rgb), tuple(notes))
 
 
-def _open(file: BinaryIO) -> ImageFile.ImageFile:
+def open_picture(file: BinaryIO) -> ImageFile.ImageFile:
     pillow_heif.register_heif_opener(thumbnails=False)
     PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
     Image.MAX_IMAGE_PIXELS = 2**32  # more than any format's header can say; our own limits come right after
@@ -120,27 +120,27 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
-        name = _signature(file)
+        name = signature(file)
         if name:
-            raise _damaged(name) from error
+            raise damaged(name) from error
         raise UnreadableImageError("This file is not a picture that Graft can read.", READS) from error
 
 
-def _signature(file: BinaryIO) -> str:
+def signature(file: BinaryIO) -> str:
     """What the first bytes claim to be, or an empty string."""
     file.seek(0)
     head = file.read(16)
     return next((name for offset, magic, name in _SIGNATURES if head[offset : offset + len(magic)] == magic), "")
 
 
-def _damaged(name: str) -> UnreadableImageError:
+def damaged(name: str) -> UnreadableImageError:
     return UnreadableImageError(
         f"This {name} picture is damaged or incomplete." if name else "This picture is damaged or incomplete.",
         "Copy it again from where it came from, or open another.",
     )
 
 
-def _refuse_by_bytes(file: BinaryIO) -> None:
+def refuse_by_bytes(file: BinaryIO) -> None:
     size = file.seek(0, os.SEEK_END)
     if size == 0:
         raise UnreadableImageError("The file is empty (0 bytes).", "Copy it again from where it came from.")
@@ -151,24 +151,24 @@ def _refuse_by_bytes(file: BinaryIO) -> None:
         )
 
 
-def _refuse_by_pixels(image: ImageFile.ImageFile) -> None:
+def refuse_by_pixels(image: ImageFile.ImageFile) -> None:
     width, height = image.size
     limit = MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_OTHER_PIXELS
     if width < 1 or height < 1:
         raise UnreadableImageError(f"The picture is {width} x {height} pixels: there is nothing to see.")
     if width * height > limit:
         raise UnreadableImageError(
-            f"The picture has {width} x {height} pixels ({_megapixels(width * height)} megapixels); "
-            f"a {image.format} may have {_megapixels(limit)}.",
+            f"The picture has {width} x {height} pixels ({megapixels_of(width * height)} megapixels); "
+            f"a {image.format} may have {megapixels_of(limit)}.",
             "Save a smaller copy of it.",
         )
 
 
-def _megapixels(pixels: int) -> str:
+def megapixels_of(pixels: int) -> str:
     return f"{pixels / 1e6:.1f}".removesuffix(".0")
 
 
-def _note_frames(image: ImageFile.ImageFile, notes: list[str]) -> None:
+def note_frames(image: ImageFile.ImageFile, notes: list[str]) -> None:
     if image.format in ("MPO", "HEIF") or not getattr(image, "is_animated", False):
         return  # phones keep depth and gain maps as further frames: the first is the photo
     notes.append("Only the first page is used." if image.format == "TIFF" else "Only the first frame is used.")
@@ -179,26 +179,42 @@ def _reduce_while_decoding(image: ImageFile.ImageFile) -> None:
     if image.format not in ("JPEG", "MPO"):
         return
     width, height = image.size
-    for scale in (1, 2, 4, 8):
-        if width * height <= MAX_WORKING_PIXELS * scale * scale:
-            break
+    scale = _draft_scale(width, height)
     if scale > 1:
         image.draft(None, (width // scale, height // scale))
 
 
+def _draft_scale(width: int, height: int) -> int:
+    for scale in (1, 2, 4, 8):
+        if width * height <= MAX_WORKING_PIXELS * scale * scale:
+            break
+    return scale
+
+
 def _reduced(image: Image.Image) -> Image.Image:
-    pixels = image.width * image.height
-    if pixels <= MAX_WORKING_PIXELS:
-        return image
-    scale = (MAX_WORKING_PIXELS / pixels) ** 0.5
-    size = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    size = _reduced_size(*image.size)
+    return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _orientation(image: Image.Image, notes: list[str]) -> int:
+def _reduced_size(width: int, height: int) -> tuple[int, int]:
+    if width * height <= MAX_WORKING_PIXELS:
+        return width, height
+    scale = (MAX_WORKING_PIXELS / (width * height)) ** 0.5
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def working_scale(width: int, height: int, *, is_jpeg: bool) -> tuple[float, float]:
+    """How many pixels of a file, right and down, make one of the picture that `decode` gives."""
+    scale = _draft_scale(width, height) if is_jpeg else 1
+    drafted = (-(-width // scale), -(-height // scale))  # a JPEG's blocks are halved whole, the last one too
+    reduced = _reduced_size(*drafted)
+    return scale * drafted[0] / reduced[0], scale * drafted[1] / reduced[1]
+
+
+def orientation_of(image: Image.Image, notes: list[str]) -> int:
     """The EXIF orientation, 1 when there is none or it makes no sense."""
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001 - a damaged EXIF block raises anything and is no reason to refuse
         notes.append("Its EXIF block is damaged and was ignored.")
         return 1

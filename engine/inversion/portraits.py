@@ -8,10 +8,10 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, TypeVar
 
 import cv2
 import numpy as np
@@ -30,6 +30,8 @@ PREVIEW_PX = 1600
 MAX_DECODE_S = 60.0
 MAX_HEADER_BYTES = 65536
 MAX_NAME_CHARS = 80
+
+T = TypeVar("T")
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from engine.inversion.decode_child import main; main()"
@@ -75,11 +77,24 @@ def read_portrait(path: Path) -> Picture:
     points found in it stay valid. See `engine.inversion.decode.decode`.
     """
     try:
-        with _regular_file(path) as file:
-            return _decoded_by_child(file)
+        return ask_decoder(path, _CHILD, _read_answer)
     except UnreadableImageError as error:
         message = f"{printable(path.name, MAX_NAME_CHARS)}: {error.user_message}"
         raise UnreadableImageError(message, error.hint) from error
+
+
+def ask_decoder(path: Path, program: str, read: Callable[[IO[bytes]], T], *arguments: str) -> T:
+    """Let a child process look at a file that nobody knows.
+
+    Args:
+        program: For ``python -c``: its stdin is the file, ``sys.argv[1]`` the folder of Graft, `arguments` follow.
+        read: Makes something of what it writes to stdout, and takes none of it on trust.
+
+    Raises:
+        UnreadableImageError: the file cannot be read; whatever `read` raises.
+    """
+    with _regular_file(path) as file:
+        return _answered_by_child(file, program, read, arguments)
 
 
 @contextmanager
@@ -97,11 +112,13 @@ def _regular_file(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decoded_by_child(file: BinaryIO) -> Picture:
+def _answered_by_child(
+    file: BinaryIO, program: str, read: Callable[[IO[bytes]], T], arguments: tuple[str, ...]
+) -> T:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(
-        [sys.executable, "-I", "-c", _CHILD, str(_ROOT)],
+        [sys.executable, "-I", "-c", program, str(_ROOT), *arguments],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -113,7 +130,7 @@ def _decoded_by_child(file: BinaryIO) -> Picture:
     try:
         assert child.stdout is not None
         with child.stdout as answer:
-            return _read_answer(answer)
+            return read(answer)
     finally:
         clock.cancel()
         clock.join()
@@ -132,18 +149,31 @@ def _read_answer(answer: IO[bytes]) -> Picture:
         if not (width > 0 and height > 0 and width * height <= MAX_WORKING_PIXELS):
             raise ValueError(f"{width} x {height} pixels")
         pixels = np.empty((height, width, 3), np.uint8)
-        unread = pixels.data.cast("B")
-        while unread:
-            count = answer.readinto(unread)  # type: ignore[attr-defined]
-            if not count:
-                raise ValueError("the pixels end early")
-            unread = unread[count:]
+        read_whole(answer, pixels.data.cast("B"))
     except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableImageError(
-            f"Decoding this picture failed or took longer than {MAX_DECODE_S:.0f} s.",
-            "The file may be damaged. Open it in another program and save a copy.",
-        ) from error
+        raise undecodable() from error
     return Picture(pixels, notes)
+
+
+def read_whole(answer: IO[bytes], unread: memoryview) -> None:
+    """Fill a buffer.
+
+    Raises:
+        ValueError: the answer ends before it is full.
+    """
+    while unread:
+        count = answer.readinto(unread)  # type: ignore[attr-defined]
+        if not count:
+            raise ValueError("the pixels end early")
+        unread = unread[count:]
+
+
+def undecodable() -> UnreadableImageError:
+    """For when the child says nothing that makes sense, or nothing in time."""
+    return UnreadableImageError(
+        f"Decoding this picture failed or took longer than {MAX_DECODE_S:.0f} s.",
+        "The file may be damaged. Open it in another program and save a copy.",
+    )
 
 
 def _preview(pixels: NDArray[np.uint8]) -> tuple[Pixels, float]:
