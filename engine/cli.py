@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from engine.animate_cli import animate
-from engine.atomic import check_writable, write_atomic
+from engine.atomic import check_writable
 from engine.batch_cli import batch
 from engine.blend_cli import Overlays, blend, with_overlays
 from engine.cli_options import (
@@ -42,27 +42,19 @@ from engine.cli_options import (
     Which,
     Width,
 )
-from engine.cli_values import changed_state, choose_face, face_from_options
+from engine.cli_values import changed_state
 from engine.console import Progress, complain, note
 from engine.convert_cli import convert
 from engine.device import prepare_process
 from engine.direction_cli import DirectionSteps, directions, with_steps
 from engine.doctor_cli import doctor
 from engine.get_cli import get
+from engine.invert_cli import invert
 from engine.line_cli import sketch
 from engine.look import apply_look
 from engine.look_cli import list_looks
-from engine.messages import (
-    InvertPortrait,
-    LatentSpaceChoice,
-    OpenPortrait,
-    PortraitInverted,
-    PortraitOpened,
-    StartPoint,
-)
 from engine.metrics.cli import measure
 from engine.native.cli import app as kernels_app
-from engine.recipe import make_recipe, recipe_to_json
 from engine.sheet_cli import sheet
 from engine.state import EditState, View
 from engine.training.cli import app as training_app
@@ -268,75 +260,6 @@ def render(
         _say_written(out, image.shape[1], image.shape[0], engine.device)
 
 
-@app.command()
-def invert(
-    portrait: Annotated[Path, typer.Argument(metavar="PORTRAIT", help="A photo: JPEG, PNG, WebP, HEIC, TIFF.")],
-    out: Out,
-    model: Annotated[str, typer.Option(metavar="MODEL", help="The model that shall show it.")] = "portrait",
-    eyes: Annotated[
-        str | None, typer.Option(metavar="X,Y,X,Y", help="The pupils, in pixels of the upright photo.")
-    ] = None,
-    mouth: Annotated[str | None, typer.Option(metavar="X,Y", help="The middle of the mouth.")] = None,
-    face: Annotated[int, typer.Option(min=1, help="Which face, when several are found: 1 is the largest.")] = 1,
-    space: Annotated[LatentSpaceChoice, typer.Option(help="w+ is closer, w is easier to edit.")] = (
-        LatentSpaceChoice.W_PLUS
-    ),
-    steps: Annotated[
-        int, typer.Option(min=0, max=5000, help="More is closer and slower; 0 takes what the encoder says.")
-    ] = 300,
-    start: Annotated[
-        StartPoint, typer.Option(help="Where to begin; auto: with the model's encoder if there is one.")
-    ] = StartPoint.AUTO,
-    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Fit the noise maps too.")] = True,
-    device: Device = None,
-) -> None:
-    """Find the latent of a model that shows a portrait.
-
-    The face is found by itself, or put it between --eyes and --mouth. OUT decides what is written: a picture (.png,
-    .tif, .webp, .jpg) with the latent in its recipe, a .json recipe, or the latent alone (.safetensors).
-
-    \b
-    Examples:
-      python main.py invert photo.jpg -o found.png
-      python main.py invert photo.jpg --steps 0 -o at-once.png
-      python main.py render found.png --model-b toon --alpha 0.8 -o toonified.png
-      python main.py invert photo.jpg --eyes 310,402,415,398 --mouth 365,510 --space w -o found.safetensors
-    """
-    from engine.export.stills import still_suffix
-    from engine.latent_file import write_latent
-
-    kind = out.suffix.lower()
-    if kind not in (".json", ".safetensors"):
-        still_suffix(out)
-    points = face_from_options(eyes, mouth)
-    check_writable(out)
-    with _engine(device) as engine:
-        ref = engine.model(model)
-        if points is None:
-            opened = engine.run(OpenPortrait(portrait))
-            assert isinstance(opened, PortraitOpened)
-            points, remark = choose_face(opened, face)
-            engine.notes.extend([*opened.notes, *([remark] if remark else [])])
-        result = engine.run(
-            InvertPortrait(
-                portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise, start=start
-            )
-        )
-        assert isinstance(result, PortraitInverted)
-        state = EditState(model_a=ref, latent=result.latent, truncation_psi=1.0)  # as it was found
-        if kind == ".safetensors":
-            write_latent(out, result.latent, ref, engine.store)
-        elif kind == ".json":
-            made = make_recipe(state, View.BLEND, engine.store, device=engine.device, dtype=engine.dtype)
-            write_atomic(out, recipe_to_json(made).encode())
-        else:
-            engine.export(out, engine.render(state), state)
-    begun = " from the encoder's start" if result.start is StartPoint.ENCODER else ""
-    typer.echo(
-        f"Wrote {out} after {result.steps} steps{begun} in {result.elapsed_s:.1f} s. {result.likeness.sentence}"
-    )
-
-
 @app.command("open", context_settings={"ignore_unknown_options": True})
 def open_files(
     ctx: typer.Context,
@@ -360,6 +283,7 @@ app.command()(blend)
 app.command()(convert)
 app.command()(directions)
 app.command()(get)
+app.command()(invert)
 app.command()(measure)
 app.command()(doctor)
 app.command("looks")(list_looks)
