@@ -170,7 +170,7 @@ class Studio(LaterParts):
         return Parts(
             canvas=Canvas(),
             inversion=InversionView(),
-            invert_bar=InvertBar(),
+            invert_bar=InvertBar(self.settings),
             message_bar=ErrorBar(),
             shelf=Shelf(self.session, self.collection, self.thumbnails, tray),
             controls=Controls(self.session, self.collection, self.settings),

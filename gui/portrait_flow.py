@@ -17,8 +17,9 @@ from engine.messages import (
     JobOutcome,
     OpenPortrait,
     PortraitOpened,
+    StartPoint,
 )
-from engine.state import EditState, ModelRef
+from engine.state import EditState, ModelRef, StoredLatent
 from gui.canvas import Canvas
 from gui.collection import Collection
 from gui.engine_bridge import EngineBridge
@@ -60,6 +61,7 @@ class PortraitFlow(QObject):
         self._points: FacePoints | None = None
         self._model: ModelRef | None = None
         self._opening_id = ""
+        self._known_points: FacePoints | None = None
         canvas.align_changed.connect(self._move)
         canvas.align_accepted.connect(self.start)
         canvas.align_cancelled.connect(self.leave)
@@ -79,13 +81,18 @@ class PortraitFlow(QObject):
         return None if self._portrait is None or self._points is None else (self._portrait.path, self._points)
 
     @Slot(object)
-    def open(self, path: Path) -> None:
-        """Read a portrait and show it for aligning. A newer one replaces one that is still being read."""
+    def open(self, path: Path, points: FacePoints | None = None) -> None:
+        """Read a portrait and show it for aligning. A newer one replaces one that is still being read.
+
+        Args:
+            points: Where the handles are at first, if not on the first face that is found.
+        """
         if self._session.state.model_a is None:
             self._messages.warn("A portrait needs a model to be found in.", "Add a model first, then open it again.")
             return
         if self._opening_id:
             self._bridge.cancel(self._opening_id)
+        self._known_points = points
         self._opening_id = self._bridge.submit(OpenPortrait(path), self._opened)
 
     def _opened(self, event: JobFinished) -> None:
@@ -99,7 +106,8 @@ class PortraitFlow(QObject):
 
     def _align(self, portrait: PortraitOpened) -> None:
         self._portrait = portrait
-        self._points = portrait.faces[0] if portrait.faces else default_face_points(portrait.size_px)
+        found = portrait.faces[0] if portrait.faces else default_face_points(portrait.size_px)
+        self._points = self._known_points or found
         self._show_alignment()
         self._bar.show()
         self.searches.leave()
@@ -115,6 +123,16 @@ class PortraitFlow(QObject):
         self._canvas.set_faces(portrait.faces)
         if self._model is not None:
             self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
+        self._bar.offer_here(self._found_before() is not None)
+
+    def _found_before(self) -> StoredLatent | None:
+        """The latent on screen, if it was found in this photo, in model A: a search can go on from it."""
+        state, portrait = self._session.state, self._portrait
+        latent = self._collection.latent(state.latent.key) if isinstance(state.latent, StoredLatent) else None
+        if portrait is None or latent is None or latent.source is None or latent.model is None:
+            return None
+        fits = state.model_a is not None and latent.model.sha256 == state.model_a.sha256
+        return latent.latent if fits and latent.source.path == portrait.path else None
 
     def _framing(self) -> Framing:
         descriptor = self._collection.descriptor(self._session.state.model_a)
@@ -150,18 +168,24 @@ class PortraitFlow(QObject):
         except EngineError as error:
             self._messages.error(error)
             return
-        bar = self._bar
+        chosen, found_before = self._bar.choices, self._found_before()
+        self._bar.remember()
         job = InvertPortrait(
-            portrait.path, points, model, printable(portrait.path.stem, MAX_NAME_CHARS), bar.choice,
-            bar.wanted_steps, bar.noise.isChecked(), start=bar.start_point,
-        )
+            portrait.path, points, model, printable(portrait.path.stem, MAX_NAME_CHARS), chosen.space, chosen.steps,
+            chosen.optimise_noise, start=chosen.start, editability=chosen.editability,
+            begin_at=found_before if chosen.start is StartPoint.FOUND else None,
+        )  # fmt: skip
         self.leave()
         self.searches.start(job, target)
 
     @Slot(object)
     def _state_changed(self, state: EditState) -> None:
-        if self._portrait is not None and state.model_a != self._model and state.model_a is not None:
+        if self._portrait is None or state.model_a is None:
+            return
+        if state.model_a != self._model:
             self._show_alignment()
+        else:
+            self._bar.offer_here(self._found_before() is not None)
 
 
 def cut_preview(

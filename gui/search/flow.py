@@ -309,15 +309,18 @@ class SearchFlow(QObject):
         if event.outcome is JobOutcome.FAILED and event.error is not None:
             search.text = event.error.user_message
             self._messages.error(event.error)
-        if result is not None:
-            search.text = report(result, cancelled=event.outcome is JobOutcome.CANCELLED)
+        if result is None:
+            how = ""
+        else:
+            how = report(result, cancelled=event.outcome is JobOutcome.CANCELLED)
+            search.text = f"{how} {result.likeness.sentence}"
             self._settle_taken(search, result)
         if not search.wants_best:
             self._say_given_up(search)
         elif result is not None:
-            self._keep(search, result)
+            self._keep(search, result, how)
 
-    def _keep(self, search: Search, result: PortraitInverted) -> None:
+    def _keep(self, search: Search, result: PortraitInverted, how: str) -> None:
         """On the shelf with it, and under the sliders, unless the window is being closed."""
         self._collection.add_latent(
             result.latent, result.model, to_thumbnail(result.image, CARD_PX),
@@ -328,10 +331,11 @@ class SearchFlow(QObject):
         steps = (Choice("Steps…", self.watch_last),) if len(search.trail.stops) > 1 else ()
         if self._session.state.model_a == result.model:
             self.use_latent(result.latent)
-            self._messages.say(search.text, "", Choice("Compare with the photo", self.compare_wanted.emit), *steps)
+            compare = Choice("Compare with the photo", self.compare_wanted.emit)
+            self._messages.say(how, result.likeness.sentence, compare, *steps)
         else:  # another model is A by now
             use = Choice(f"Show it in {printable(result.model.name, 40)}", partial(self._use_with_model, result))
-            self._messages.say(search.text, "", use, *steps)
+            self._messages.say(how, result.likeness.sentence, use, *steps)
 
     def _say_given_up(self, search: Search) -> None:
         if not search.taken and self._bridge.is_running:
@@ -366,10 +370,10 @@ def _progress_words(event: JobProgress, steps: int) -> str:
 
 
 def report(result: PortraitInverted, *, cancelled: bool) -> str:
-    """What was found, how, and how like it is."""
+    """What was found, and how."""
     kept = "Stopped; the best so far is kept" if cancelled else "Found"
     name = printable(result.latent.name, 60)
     how = f"{result.steps} steps in {result.elapsed_s:.0f} s"
     if result.start is StartPoint.ENCODER:
         how = f"encoder and {how}" if result.steps else f"by the encoder in {result.elapsed_s:.1f} s"
-    return f"{kept}: {name}, {how}. {result.likeness.sentence}"
+    return f"{kept}: {name}, {how}."

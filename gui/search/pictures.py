@@ -166,11 +166,13 @@ class SearchPictures(QWidget):
         area = Rect(0, 0, self.width(), self.height())
         colors = (theme.knob_edge, theme.knob_edge)
         canvas_paint.paint_wipe_handle(painter, square.left() + place, frame, area, colors=colors, is_level=False)
-        half = square.width() // 2 - 8
-        self._paint_caption(painter, QRect(square.left(), square.top(), half, square.height()), self._captions[0],
-                            Qt.AlignmentFlag.AlignLeft)  # fmt: skip
-        other = QRect(square.right() + 1 - half, square.top(), half, square.height())
-        self._paint_caption(painter, other, self._captions[1], Qt.AlignmentFlag.AlignRight)
+        # The longer caption has the room that the other one leaves.
+        painter.setFont(caption_font())
+        first = min(painter.fontMetrics().horizontalAdvance(self._captions[0]) + 8, square.width() // 2)
+        before = QRect(square.left(), square.top(), first, square.height())
+        after = square.adjusted(first + 8, 0, 0, 0)
+        self._paint_caption(painter, before, self._captions[0], Qt.AlignmentFlag.AlignLeft)
+        self._paint_caption(painter, after, self._captions[1], Qt.AlignmentFlag.AlignRight)
 
     def _paint_picture(self, painter: QPainter, square: QRect, picture: QImage | None) -> None:
         if picture is not None and not picture.isNull():

@@ -91,6 +91,16 @@ class Segmented(QWidget):
         self._tell_accessibility()
         self.update()
 
+    def set_segments(self, segments: Sequence[Segment]) -> None:
+        """Offer other choices. The one that is on stays if it is among them, otherwise the first is; silently."""
+        self._segments = tuple(segments)
+        if self._current not in {segment.key for segment in self._segments}:
+            self._current = self._segments[0].key
+        self._hovered = None
+        self._tell_accessibility()
+        self.updateGeometry()
+        self.update()
+
     def segment_rect(self, index: int) -> QRectF:
         edges = self._edges(self._padding())
         return QRectF(edges[index], 0, edges[index + 1] - edges[index], self.height())

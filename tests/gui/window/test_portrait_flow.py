@@ -52,7 +52,7 @@ def test_that_a_portrait_becomes_the_latent_in_one_undo_step(desk: Desk) -> None
     desk.wait_until(lambda: desk.state.latent == result.latent)
     assert desk.state.truncation_psi == 1.0
     assert desk.state.blend == before.blend
-    assert "test features" in desk.message()  # which perceptual distance was used is said
+    assert "test features" in desk.studio.messages.bar.accessibleName()  # which perceptual distance is said
     assert desk.studio.session.history.undo_label == "portrait Aunt Mary"
     desk.studio.window.actions_["undo"].trigger()
     assert desk.state == before
@@ -137,7 +137,6 @@ def test_that_the_choices_of_the_bar_reach_the_job(desk: Desk) -> None:
     assert bar.isVisible()
     bar.space.set_current(LatentSpaceChoice.W.value)
     bar.steps.set_value(25)
-    bar.noise.setChecked(False)
     bar.start.click()
     job = desk.engine.jobs[desk.engine.job_id(InvertPortrait)]
     assert isinstance(job, InvertPortrait)
