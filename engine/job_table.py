@@ -50,6 +50,9 @@ from engine.messages import (
 from engine.state import StoredLatent
 
 BACKGROUND_THREADS = 2
+LAST_TURNS = 20
+"""How often a job that must end may still come back, on its way to what it has to give."""
+
 ONE_AT_A_TIME = (InvertPortrait,)
 """Jobs that hold so much memory that the second waits for the first."""
 
@@ -340,7 +343,14 @@ class JobTable:
         if task.steps is None:
             return None
         try:
-            task.steps.throw(RenderCancelled())
+            item = task.steps.throw(RenderCancelled())
+            for _ in range(LAST_TURNS):
+                if isinstance(item, Step):
+                    item = next(task.steps)
+                elif item.may_be_left:
+                    break
+                else:  # it keeps the best that there is
+                    item = task.steps.send(item.call())
         except StopIteration as stop:
             result: JobResult | None = stop.value
             return result

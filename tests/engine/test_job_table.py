@@ -336,6 +336,27 @@ def test_that_stopping_ends_every_job_as_cancelled_once() -> None:
     assert recorder.wait_for_end(late).outcome is JobOutcome.FAILED
 
 
+def test_that_a_job_ended_by_stopping_still_keeps_the_best_so_far() -> None:
+    kept: list[str] = []
+
+    def script() -> JobSteps:
+        try:
+            while True:
+                yield Step("improving")
+        except RenderCancelled:
+            yield Step("drawing the best")
+            yield Background(lambda: kept.append("best"), "Keeping it", may_be_left=False)
+            return RESULT
+
+    with running(scripted(script)) as (engine, recorder):
+        job_id = engine.submit(HEAVY)
+        recorder.wait_for_text(job_id, "improving")
+        engine.stop()
+        end = recorder.wait_for_end(job_id)
+    assert (end.outcome, end.result) == (JobOutcome.CANCELLED, RESULT)
+    assert kept == ["best"]
+
+
 def test_that_commands_for_jobs_that_are_gone_do_nothing() -> None:
     with running(ScriptedBackend()) as (engine, _recorder):
         engine.cancel("job-77")
