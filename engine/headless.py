@@ -14,7 +14,8 @@ from engine.backend import open_pipeline
 from engine.blending import check_blendable
 from engine.device import choose_device
 from engine.embedded_models import register_embedded
-from engine.errors import DeviceError, MissingModelError
+from engine.encoder_events import EncoderKept
+from engine.errors import DeviceError, EncoderOnlyError, MissingModelError
 from engine.export.embedded import read_recipe
 from engine.export.stills import write_still
 from engine.imaging import Rgb, shrunk, to_rgb
@@ -84,6 +85,11 @@ class Headless:
                 if not path.is_file():
                     raise
         loaded = self.run(LoadModel(path))
+        if isinstance(loaded, EncoderKept):
+            raise EncoderOnlyError(
+                f"{path.name:.80} is a portrait encoder ({loaded.sizes.words}) without a generator.",
+                "Give it to `invert --encoder`, and its model to `--model`.",
+            )
         assert isinstance(loaded, ModelLoaded)
         self.notes.extend(loaded.warnings)
         return loaded.model

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
+from engine.checkpoints.encoders import inspect_encoder
 from engine.descriptor import LayerKind, NetworkDescriptor
-from engine.errors import printable
+from engine.encoder_jobs import has_encoder
+from engine.errors import EncoderOnlyError, EngineError, printable
 from engine.export.embedded import find_recipe
 from engine.families import describe
 from engine.framing import FramingKind
@@ -20,6 +22,7 @@ from engine.library import MODEL_SUFFIXES
 from engine.look import Look, apply_look, look_to_json
 from engine.look_file import look_in
 from engine.network_tensors import FREE_SHAPE, expected_tensors
+from engine.published_encoder import INPUT_PX, CodeSpace, PublishedMetadata, expected_shapes
 from engine.recipe import Recipe
 from engine.session_file import SESSION_SUFFIX, SessionDocument, open_session
 from engine.state import BlendSpace, EditState, ModelRef, SeedLatent
@@ -51,7 +54,12 @@ def inspect_file(path: Path) -> Inspection:
     if look is not None:
         return _of_look(path, look)
     recipe = None if path.suffix.lower() in MODEL_SUFFIXES else find_recipe(path)
-    return _of_recipe(path, recipe) if recipe is not None else _of_model(path, open_checkpoint(path))
+    if recipe is not None:
+        return _of_recipe(path, recipe)
+    try:
+        return _of_model(path, open_checkpoint(path))
+    except EncoderOnlyError:
+        return _of_encoder(path, inspect_encoder(path))
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -71,7 +79,45 @@ def _of_model(path: Path, opened: OpenedCheckpoint) -> Inspection:
         "lineage": list(metadata.lineage),
         "warnings": list(metadata.warnings),
     }
-    return Inspection(facts, _text(_model_lines(path, opened, descriptor)))
+    lines = list(_model_lines(path, opened, descriptor))
+    if has_encoder(opened):
+        try:
+            beside = inspect_encoder(path)
+        except EngineError as error:
+            lines.append(f"  encoder      none that Graft runs: {error.user_message}")
+        else:
+            facts["encoder"] = _encoder_facts(beside)
+            lines += _encoder_lines(beside)
+    return Inspection(facts, _text(lines))
+
+
+def _of_encoder(path: Path, found: PublishedMetadata) -> Inspection:
+    facts = {"kind": "encoder", "file": path.name, "sha256": found.source_sha256, **_encoder_facts(found)}
+    lines = [
+        f"{path.name}: a portrait encoder without a generator",
+        *_encoder_lines(found),
+        f"  SHA-256      {found.source_sha256}",
+        "  missing      the model that it was trained with: give it with `invert --model`",
+    ]
+    return Inspection(facts, _text(lines))
+
+
+def _encoder_facts(found: PublishedMetadata) -> dict[str, Any]:
+    return {"name": found.sizes.words, **asdict(found.sizes), "dataset": found.dataset}
+
+
+def _encoder_lines(found: PublishedMetadata) -> Iterator[str]:
+    sizes = found.sizes
+    either = "w+ or z+, whichever shows the portrait"
+    spaces = {CodeSpace.W_PLUS: "w+", CodeSpace.Z_PLUS: "z+", CodeSpace.EITHER: either}
+    begun = "the file's" if sizes.mean_rows else "the generator's"
+    values = sum(math.prod(shape) for shape in expected_shapes(sizes).values())
+    mean = f"added to {begun} mean latent" if sizes.adds_mean else "as they are"
+    yield f"  encoder      {sizes.words}, reads {sizes.input_channels} channels of {INPUT_PX} px"
+    yield f"  its codes    {spaces[sizes.space]}, {mean}"
+    yield f"  its numbers  {values / 1e6:.1f} million"
+    if found.dataset:
+        yield f"  trained on   {found.dataset}"
 
 
 def _model_lines(path: Path, opened: OpenedCheckpoint, network: NetworkDescriptor) -> Iterator[str]:

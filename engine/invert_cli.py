@@ -11,6 +11,7 @@ from engine.atomic import check_writable, write_atomic
 from engine.cli_options import Device, Out
 from engine.cli_values import choose_face, face_from_options
 from engine.console import Progress, note
+from engine.encoder_cli import EncoderFile, Looks, ModelToInvertIn, encoder_and_model
 from engine.messages import (
     InvertPortrait,
     LatentSpaceChoice,
@@ -26,7 +27,7 @@ from engine.state import EditState, View
 def invert(
     portrait: Annotated[Path, typer.Argument(metavar="PORTRAIT", help="A photo: JPEG, PNG, WebP, HEIC, TIFF.")],
     out: Out,
-    model: Annotated[str, typer.Option(metavar="MODEL", help="The model that shall show it.")] = "portrait",
+    model: ModelToInvertIn = None,
     eyes: Annotated[
         str | None, typer.Option(metavar="X,Y,X,Y", help="The pupils, in pixels of the upright photo.")
     ] = None,
@@ -42,6 +43,8 @@ def invert(
         StartPoint, typer.Option(help="Where to begin; auto: with the model's encoder if there is one.")
     ] = StartPoint.AUTO,
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Fit the noise maps too.")] = True,
+    encoder: EncoderFile = None,
+    looks: Looks = None,
     device: Device = None,
 ) -> None:
     """Find the latent of a model that shows a portrait.
@@ -53,6 +56,7 @@ def invert(
     Examples:
       python main.py invert photo.jpg -o found.png
       python main.py invert photo.jpg --steps 0 -o at-once.png
+      python main.py invert photo.jpg --encoder e4e_ffhq_encode.pt --steps 0 -o e4e.png
       python main.py render found.png --model-b toon --alpha 0.8 -o toonified.png
       python main.py invert photo.jpg --eyes 310,402,415,398 --mouth 365,510 --space w -o found.safetensors
     """
@@ -67,7 +71,7 @@ def invert(
     check_writable(out)
     progress = Progress()
     with open_headless(device or "auto", report=progress) as engine:
-        ref = engine.model(model)
+        encoder_file, ref = encoder_and_model(engine, encoder, model)
         if points is None:
             opened = engine.run(OpenPortrait(portrait))
             assert isinstance(opened, PortraitOpened)
@@ -75,7 +79,8 @@ def invert(
             engine.notes.extend([*opened.notes, *([remark] if remark else [])])
         result = engine.run(
             InvertPortrait(
-                portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise, start=start
+                portrait, points, ref, portrait.stem, space=space, steps=steps, optimise_noise=noise, start=start,
+                encoder_file=encoder_file, looks=looks,
             )
         )
         assert isinstance(result, PortraitInverted)

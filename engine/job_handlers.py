@@ -6,8 +6,8 @@ OpenCV, Pillow and the projection are imported by the jobs that need them: the f
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +22,8 @@ from engine.direction_events import (
     SubtractLatents,
 )
 from engine.encoder_file import encoder_folders, offer_encoder
-from engine.errors import JobError, ModelError, RenderCancelled
+from engine.encoder_jobs import ShelvedModel, has_encoder, load_encoder_alone, load_with_encoder
+from engine.errors import EncoderOnlyError, JobError, ModelError, RenderCancelled
 from engine.families import describe
 from engine.file_hash import file_sha256
 from engine.framing import Framing
@@ -63,7 +64,7 @@ from engine.state import EditState, ModelRef, StoredLatent, View, model_refs
 
 if TYPE_CHECKING:
     from engine.directions.jobs import DirectionJobs
-    from engine.inversion.encoder import PortraitEncoder
+    from engine.inversion.encoder import PortraitEncoderLike
     from engine.inversion.project import InversionProgress, InversionResult
     from engine.kinship import WeightDistance
 
@@ -94,6 +95,8 @@ class ModelLibrary(ModelLocator, Protocol):
     ) -> ModelRef: ...
 
     def model(self, sha256: str) -> KnownModel | None: ...
+
+    def models(self) -> Sequence[ShelvedModel]: ...
 
 
 class JobHandlers:
@@ -148,8 +151,15 @@ class JobHandlers:
         return DirectionJobs(self._pipeline)
 
     def _load_model(self, job: LoadModel) -> JobSteps:
-        opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
+        weights = user_places().weights_folder
+        try:
+            opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
+        except EncoderOnlyError:
+            return (yield from load_encoder_alone(job.path, self._library, weights))
         descriptor = describe(opened.config, opened.metadata.framing)
+        if has_encoder(opened):
+            shelve = partial(self._shelve, job.path, opened, descriptor)
+            return (yield from load_with_encoder(job.path, opened, descriptor, self._library, shelve, weights))
         model = yield Background(lambda: self._shelve(job.path, opened, descriptor))
         return ModelLoaded(model, descriptor, opened.warnings)
 
@@ -213,6 +223,7 @@ class JobHandlers:
             ),
             source=source,
             start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
+            encoder="" if encoder is None else encoder.name,
         )
 
     def _keep(self, name: str, result: InversionResult) -> StoredLatent:
@@ -326,18 +337,20 @@ class JobHandlers:
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
 
 
-def _encoder_for(job: InvertPortrait) -> PortraitEncoder | None:
+def _encoder_for(job: InvertPortrait) -> PortraitEncoderLike | None:
     """Raises:
     JobError: an encoder was asked for, or is needed, and none belongs to the model.
     ModelError: it is damaged.
     """
-    from engine.inversion.encoder import load_encoder
+    from engine.inversion.encoder import open_encoder
 
+    if job.encoder_file is not None:
+        return open_encoder(job.encoder_file, job.looks)
     if job.start is StartPoint.MEAN:
         return None
     offer = offer_encoder(job.model, encoder_folders(user_places()))
     if offer.path is not None:
-        return load_encoder(offer.path)
+        return open_encoder(offer.path, job.looks)
     if job.start is StartPoint.ENCODER:
         raise JobError(offer.reason, "Start from the mean.")
     if job.steps == 0:

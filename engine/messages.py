@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.animation.timeline import Timeline
 from engine.descriptor import NetworkDescriptor
 from engine.direction_events import DirectionJob, DirectionResult
+from engine.encoder_events import EncoderKept
 from engine.errors import EngineError
 from engine.export.network_formats import NetworkFormat
 from engine.export.video_format import VideoQuality
@@ -127,7 +128,10 @@ class EngineStopped:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Read a model file safely and put it into the library. Result: `ModelLoaded`."""
+    """Read a model file safely and put it into the library. Result: `ModelLoaded`.
+
+    A portrait encoder in it is kept too; of one without a generator the result is `EncoderKept`.
+    """
 
     path: Path
 
@@ -165,6 +169,8 @@ class InvertPortrait:
         optimise_noise: Also fit the noise maps (closer likeness, less editable).
         editability: How strongly the latent is held near those of seeds: 0 takes the closest likeness, 1 stays
             practically in W.
+        encoder_file: An encoder to begin with other than the one that is used for the model.
+        looks: How often an encoder looks that looks again at what it has made (ReStyle); None for its own number.
         begin_at: For `StartPoint.FOUND`: the latent to go on from, with its noise maps if it has any.
     """
 
@@ -179,6 +185,8 @@ class InvertPortrait:
     start: StartPoint = StartPoint.AUTO
     editability: float = 0.5
     begin_at: StoredLatent | None = None
+    encoder_file: Path | None = None
+    looks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,9 +312,16 @@ Job: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class ModelLoaded:
+    """Attributes:
+    encoder: What portrait encoder came with it, in words, such as ``pSp, 18 styles``; empty without one.
+    is_twin: The file's generator was on the shelf already, from another file: `model` is that one.
+    """
+
     model: ModelRef
     descriptor: NetworkDescriptor
     warnings: tuple[str, ...] = ()
+    encoder: str = ""
+    is_twin: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -426,6 +441,7 @@ class LinesDrawn:
 
 JobResult: TypeAlias = (
     ModelLoaded
+    | EncoderKept
     | PortraitOpened
     | PortraitInverted
     | StillExported

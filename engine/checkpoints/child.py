@@ -43,14 +43,15 @@ def run_quarantine(
     sha256: str,
     timeout_s: float,
     scratch: Path,
-    what: Literal["network", "encoder"] = "network",
+    what: Literal["network", "encoder", "encoder-note"] = "network",
 ) -> None:
     """Have `file` read in a process of its own, which writes the network to `out` in Graft's open format.
 
     What it wrote is not to be trusted before `engine.checkpoints.canonical.check_canonical` has seen it.
 
     Args:
-        what: "encoder" has the portrait encoder of the file written instead (`engine.published_encoder`).
+        what: "encoder" has the portrait encoder of the file written instead (`engine.published_encoder`), and
+            "encoder-note" that without its tensors.
         size: Length of the file; the process may map it and use as much again, and some.
         scratch: A folder in which an empty working folder for the process can be made.
 

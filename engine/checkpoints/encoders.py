@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ import numpy as np
 from engine.atomic import BesideFile, remove_leftovers, storage_error
 from engine.checkpoints.child import run_quarantine
 from engine.checkpoints.regular_file import open_regular, unreadable
+from engine.checkpoints.safetensors_file import header_bytes, parse_header
 from engine.errors import CorruptModelError, EngineError
-from engine.published_encoder import FILE_START, PublishedMetadata, read_published
+from engine.published_encoder import FILE_START, METADATA_KEY, PublishedMetadata, read_published
 
 _BLOCK_BYTES = 4 << 20
 MAX_STEM_CHARS = 60
@@ -67,6 +69,33 @@ def keep_encoder(
         except OSError as error:
             raise unreadable(source, error) from None
     return known
+
+
+def inspect_encoder(source: Path, *, timeout_s: float = 60.0) -> PublishedMetadata:
+    """What the encoder in a file is, without keeping it. Its numbers are not looked at.
+
+    Raises:
+        ModelError: it holds no encoder, or not one that Graft runs.
+        StorageError: there is no room for a note.
+    """
+    try:
+        scratch = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise storage_error("keep a note of the encoder", error) from error
+    with scratch as folder, open_regular(source) as file, tempfile.TemporaryFile(dir=folder) as note:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            sha256 = _digest(file)
+            file.seek(0)
+        except OSError as error:
+            raise unreadable(source, error) from None
+        run_quarantine(
+            file, note, size=size, sha256=sha256, timeout_s=timeout_s, scratch=Path(folder), what="encoder-note"
+        )
+        note.seek(0)
+        length = header_bytes(note.read(8), os.fstat(note.fileno()).st_size)
+        text = parse_header(note.read(length), 8 + length).metadata.get(METADATA_KEY, "")
+        return PublishedMetadata.from_json_text(text)
 
 
 def _digest(file: BinaryIO) -> str:

@@ -65,9 +65,9 @@ def _convert(sha256: str, what: str) -> None:
     mapped = mmap.mmap(0, 0, access=mmap.ACCESS_READ)
     out = os.fdopen(1, "wb", closefd=False)
     sandbox.arm_tripwire()
-    if what == "encoder":
+    if what in ("encoder", "encoder-note"):
         encoder = read_encoder(memoryview(mapped))
-        tensors = encoder.tensors
+        tensors = encoder.tensors if what == "encoder" else {}
         note = {ENCODER_KEY: PublishedMetadata(encoder.sizes, sha256, encoder.dataset).to_json_text()}
     else:
         network = read_network(memoryview(mapped))

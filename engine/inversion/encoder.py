@@ -21,7 +21,7 @@ from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, Uns
 from engine.imaging import from_rgb
 from engine.nets.encoder import Encoder, Reader
 from engine.network import Network
-from engine.published_encoder import FILE_START
+from engine.published_encoder import DEFAULT_STEPS, FILE_START
 
 _DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
@@ -95,8 +95,11 @@ class PortraitEncoder:
         return ws
 
 
-def open_encoder(path: Path) -> PortraitEncoderLike:
+def open_encoder(path: Path, looks: int | None = None) -> PortraitEncoderLike:
     """Read an encoder file of any kind that Graft knows.
+
+    Args:
+        looks: How often a published encoder looks that looks more than once; None for the usual number.
 
     Raises:
         ModelError: it is no encoder, is damaged, or was written by a newer Graft.
@@ -104,7 +107,7 @@ def open_encoder(path: Path) -> PortraitEncoderLike:
     if path.name.startswith(FILE_START):
         from engine.inversion.published_encoders import load_published
 
-        return load_published(path)
+        return load_published(path, looks or DEFAULT_STEPS)
     return load_encoder(path)
 
 

@@ -22,6 +22,13 @@ class Kept:
     descriptor: NetworkDescriptor
 
 
+@dataclass(frozen=True)
+class Shelved:
+    ref: ModelRef
+    path: Path
+    descriptor: NetworkDescriptor
+
+
 class Shelf:
     """Stands in for `engine.library.Library`."""
 
@@ -52,6 +59,10 @@ class Shelf:
         self.paths[sha256] = path
         self.kept[sha256] = Kept(descriptor)
         return ModelRef(sha256, name)
+
+    def models(self) -> tuple[Shelved, ...]:
+        known = self.kept.items()
+        return tuple(Shelved(ModelRef(key, key[:8]), self.paths[key], one.descriptor) for key, one in known)
 
     def model(self, sha256: str) -> Kept | None:
         return self.kept.get(sha256)
