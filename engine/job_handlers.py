@@ -29,6 +29,7 @@ from engine.file_hash import file_sha256
 from engine.framing import Framing
 from engine.imaging import rgb_to_bgrx, shrunk, to_bgrx, to_rgb
 from engine.job_table import Background, JobSteps, Step
+from engine.likeness_events import MeasureLikeness
 from engine.lineage import parents_note
 from engine.messages import (
     BlendSaved,
@@ -123,6 +124,10 @@ class JobHandlers:
                 return self._open_portrait(job)
             case InvertPortrait():
                 return self._invert_portrait(job)
+            case MeasureLikeness():
+                from engine.inversion.likeness_job import measure_picture
+
+                return measure_picture(job, self._pipeline)
             case ExportStill():
                 return self._export_still(job)
             case ExportVideo():

@@ -27,6 +27,7 @@ from engine.direction_events import (
 )
 from engine.errors import EngineError, JobError, RenderCancelled
 from engine.failures import as_engine_error
+from engine.likeness_events import MeasureLikeness
 from engine.messages import (
     CompareWeights,
     DrawLines,
@@ -60,6 +61,7 @@ _DOING = {
     LoadModel: "loading a model",
     OpenPortrait: "opening a portrait",
     InvertPortrait: "inverting a portrait",
+    MeasureLikeness: "measuring a likeness",
     ExportStill: "exporting a still",
     ExportVideo: "exporting a film",
     MakeThumbnail: "drawing a thumbnail",

@@ -24,6 +24,7 @@ from engine.export.video_format import VideoQuality
 from engine.framing import FacePoints
 from engine.kinship import WeightDistance
 from engine.likeness import Likeness
+from engine.likeness_events import LikenessMeasured, MeasureLikeness
 from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, View
 
@@ -303,6 +304,7 @@ Job: TypeAlias = (
     | DrawSheet
     | DrawLines
     | ExportVideo
+    | MeasureLikeness
     | DirectionJob
 )
 
@@ -452,6 +454,7 @@ JobResult: TypeAlias = (
     | SheetDrawn
     | LinesDrawn
     | VideoExported
+    | LikenessMeasured
     | DirectionResult
 )
 
