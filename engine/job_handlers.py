@@ -180,6 +180,7 @@ class JobHandlers:
         return opened
 
     def _invert_portrait(self, job: InvertPortrait) -> JobSteps:
+        from engine.inversion.identity import open_identity
         from engine.inversion.likeness_measure import measure_likeness
         from engine.inversion.objective import aim
         from engine.inversion.portraits import cut_portrait
@@ -216,6 +217,7 @@ class JobHandlers:
                 result = stop.value
         elapsed_s = time.perf_counter() - started
         latent = yield Background(lambda: self._keep(job.name, result), "Keeping the latent", may_be_left=False)
+        identity = yield Background(lambda: open_identity(user_places().weights_folder), may_be_left=False)
         return PortraitInverted(
             latent=latent,
             model=job.model,
@@ -224,7 +226,7 @@ class JobHandlers:
             steps=result.steps,
             elapsed_s=elapsed_s,
             likeness=measure_likeness(
-                result.image, aim(cut, network), result.perceptual_distance, result.perceptual_name
+                result.image, aim(cut, network), result.perceptual_distance, result.perceptual_name, identity
             ),
             source=source,
             start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
