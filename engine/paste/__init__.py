@@ -1,0 +1,1 @@
+"""An edited face back into its photo."""
