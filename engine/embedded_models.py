@@ -36,7 +36,7 @@ def _register(library: Library, sha256: str, path: Path, metadata: NetworkMetada
     if known is not None and known.embedded and known.path == path.absolute():
         return known.ref
     note = {"lineage": list(metadata.lineage), "licence": "CC BY 4.0, see the README beside the file"}
-    descriptor = describe(metadata.network, metadata.framing)
+    descriptor = describe(metadata.network, metadata.framing, metadata.lineage)
     return library.add_model(path, sha256, path.stem, descriptor, note=note, embedded=True)
 
 

@@ -69,7 +69,7 @@ def _text(lines: Iterable[str]) -> str:
 
 def _of_model(path: Path, opened: OpenedCheckpoint) -> Inspection:
     metadata = opened.metadata
-    descriptor = describe(metadata.network, metadata.framing)
+    descriptor = describe(metadata.network, metadata.framing, metadata.lineage)
     facts = {
         "kind": "model",
         "file": path.name,

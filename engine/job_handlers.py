@@ -161,7 +161,7 @@ class JobHandlers:
             opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
         except EncoderOnlyError:
             return (yield from load_encoder_alone(job.path, self._library, weights))
-        descriptor = describe(opened.config, opened.metadata.framing)
+        descriptor = describe(opened.config, opened.metadata.framing, opened.metadata.lineage)
         if has_encoder(opened):
             shelve = partial(self._shelve, job.path, opened, descriptor)
             return (yield from load_with_encoder(job.path, opened, descriptor, self._library, shelve, weights))

@@ -113,4 +113,6 @@ def descriptor_from_json(text: str) -> NetworkDescriptor:
     framing = fields.pop("framing")
     layers = tuple(LayerSpec(**{**layer, "kind": LayerKind(layer["kind"])}) for layer in fields.pop("layers"))
     kind = FramingKind(framing.pop("kind"))
-    return NetworkDescriptor(**fields, layers=layers, framing=Framing(kind, **framing))
+    parent = fields.pop("tuned_from", None)
+    tuned_from = None if parent is None else ModelRef(**parent)
+    return NetworkDescriptor(**fields, layers=layers, framing=Framing(kind, **framing), tuned_from=tuned_from)

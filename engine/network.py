@@ -87,9 +87,17 @@ class Network:
         self.module = module
         self.family = family
         self.origin = origin
-        self.descriptor: NetworkDescriptor = describe(config, origin.framing)
         self.tensors: Mapping[str, Tensor] = _live_tensors(module, config)
         self._fingerprint: tuple[tuple[tuple[int, int], ...], str] | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return self._origin
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        self._origin = origin
+        self.descriptor: NetworkDescriptor = describe(self.config, origin.framing, origin.lineage)
 
     @staticmethod
     def from_tensors(
@@ -142,7 +150,7 @@ class Network:
         """Put an uninitialised mapping network in the place of this one, in place; w_dim must be the same."""
         self.config = replace(self.config, mapping=config)
         self.module.mapping = self.family.build_mapping(config).to(self.device).requires_grad_(False).eval()
-        self.descriptor = describe(self.config, self.origin.framing)
+        self.descriptor = describe(self.config, self.origin.framing, self.origin.lineage)
         self.tensors = _live_tensors(self.module, self.config)
 
     @property

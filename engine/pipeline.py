@@ -5,6 +5,7 @@ A stage's key holds exactly what decides its result (see `engine.stage_keys`), s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from engine.baking import baked_network
 from engine.block_clock import BlockClock
-from engine.errors import LatentError
+from engine.errors import DeviceError, LatentError, MissingModelError, ModelError
 from engine.latents import LatentStore
 from engine.model_group import ModelGroup
 from engine.models import ModelPool
@@ -37,6 +38,11 @@ SAME_MAPPING = 0.01
 """Mapping networks that are no further apart (1.41 are strangers) make the same latents, as far as one can see."""
 
 ONE_MAPPING = "The mapping networks of A and B are all but the same: a blend of their latents hardly differs from A."
+
+PARENT_AGAIN_S = 10.0
+"""A parent that could not be loaded is tried again after so long: looking for a file takes a while."""
+
+CARRIES_LITTLE = "Carrying A's tuning over helps little between strangers: their layers do not mean the same."
 
 _NO_CACHE = StageCache(0)
 
@@ -70,6 +76,7 @@ class Pipeline:
         self.inputs = PictureInputs(store)
         self._facts = PairFacts()
         self._groups: dict[tuple[ModelRef, ...], ModelGroup] = {}
+        self._lost_parents: dict[str, float] = {}
         models.extra_bytes = partial(preview_bytes, arithmetic=self.arithmetic)
         models.other_bytes = self._group_bytes
         models.on_drop = self._drop_groups
@@ -95,8 +102,29 @@ class Pipeline:
         b = None if mixable.model_b is None else descriptors[mixable.model_b]
         overlays = [descriptors[overlay.model] for overlay in mixable.overlays]
         shapes = self.store.shapes(latent_keys(state))
-        edit = resolve(mixable, descriptors[state.model_a], b, shapes, overlays)
+        parent = self._parent(mixable, networks)
+        edit = resolve(
+            mixable, descriptors[state.model_a], b, shapes, overlays, None if parent is None else parent.descriptor
+        )
         return replace(edit, warnings=(*edit.warnings, *obstacles)), networks
+
+    def _parent(self, state: EditState, networks: Mapping[ModelRef, Network]) -> Network | None:
+        """What model A was tuned from, where that is to be carried further and can be."""
+        assert state.model_a is not None, "asked for only with a model A"
+        a = networks[state.model_a]
+        ref = a.descriptor.tuned_from
+        is_mixed = state.model_b is not None or bool(state.overlays)
+        if ref is None or not is_mixed or not state.blend.carry > 0.0:
+            return None
+        if time.monotonic() < self._lost_parents.get(ref.sha256, 0.0):
+            return None
+        try:
+            parent = self.models.networks([*networks, ref])[-1]
+        except (MissingModelError, ModelError, DeviceError):
+            self._lost_parents[ref.sha256] = time.monotonic() + PARENT_AGAIN_S
+            return None
+        fits = self._facts.obstacle((state.model_a.sha256, a), (ref.sha256, parent)) is None
+        return parent if fits else None
 
     def resolve_view(self, state: EditState, view: View) -> ResolvedEdit:
         """`resolve` for one of its pictures.
@@ -143,11 +171,11 @@ class Pipeline:
             return ref.sha256, networks[ref]
 
         said = []
-        for ref in edit.models[1:]:
+        for ref in edit.mixed_models[1:]:
             warning = self._facts.distance(named(edit.model_a), named(ref)).warning
             if warning is not None:
                 said.append(warning if ref == edit.model_b else f"“{ref.name:.60}”, laid over A: {warning}")
-        return said
+        return [*said, CARRIES_LITTLE] if said and edit.carried is not None else said
 
     def _futile(self, edit: ResolvedEdit) -> list[str]:
         """What to say of a blend of latents that are the same to begin with; of a portrait's, it is said already."""

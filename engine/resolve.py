@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from engine.carry import Carried
 from engine.descriptor import NetworkDescriptor
 from engine.errors import LatentError, LatentShapeError, ModelError
 from engine.resolved_edit import ResolvedDirection, ResolvedEdit, ResolvedMix, ResolvedNoise, ResolvedOverlay
@@ -50,6 +51,7 @@ def resolve(
     b: NetworkDescriptor | None = None,
     shapes: LatentShapes | None = None,
     overlays: Sequence[NetworkDescriptor] = (),
+    parent: NetworkDescriptor | None = None,
 ) -> ResolvedEdit:
     """Decide what `state` means for these models.
 
@@ -58,6 +60,7 @@ def resolve(
         b: What `state.model_b` is; None when there is none.
         shapes: Shapes of the stored latents and directions; a key that is missing counts as lost.
         overlays: What the models of `state.overlays` are, in their order.
+        parent: What A was tuned from (`a.tuned_from`) is; None when it is not here, or not needed.
 
     Raises:
         ModelError: model A is missing.
@@ -71,6 +74,8 @@ def resolve(
     _check_main_latent(state.latent, a, known, notes)
     shares = _shares(state.blend, a, partner, notes)
     cutoff = a.num_ws if state.truncation_cutoff is None else state.truncation_cutoff
+    laid_over = _overlays(state, a, overlays, notes)
+    is_mixed = partner is not None or bool(laid_over)
     return ResolvedEdit(
         model_a=state.model_a,
         model_b=state.model_b if partner is not None else None,
@@ -83,10 +88,11 @@ def resolve(
         noise=_noise(state.noise, state.latent, a, notes),
         num_ws=a.num_ws,
         img_resolution=a.img_resolution,
-        overlays=_overlays(state, a, overlays, notes),
+        overlays=laid_over,
         space=state.blend.space if partner is not None else BlendSpace.WEIGHTS,
         directions=_directions(state.directions, a, known, notes),
         style_edits=_style_edits(state.style_edits, a, notes),
+        carried=_carried(state, a, parent, notes) if is_mixed else None,
         warnings=tuple(notes.sentences),
     )
 
@@ -160,6 +166,24 @@ def _shares(blend: Blend, a: NetworkDescriptor, b: NetworkDescriptor | None, not
         mapping=_mapping_share(blend.mapping, alpha, a, b, notes),
         w_avg=_of(blend.w_avg, (alpha,))[0],
     )
+
+
+def _carried(
+    state: EditState, a: NetworkDescriptor, parent: NetworkDescriptor | None, notes: _Notes
+) -> Carried | None:
+    strength = notes.number("carried share of the tuning", state.blend.carry, 1.0)
+    if strength < 0.0:
+        notes.say(f"The carried share of the tuning of {strength:g} is out of range; 0 is used.")
+    if a.tuned_from is None or a.tuned_from == state.model_a or strength <= 0.0:
+        return None
+    name = f"“{a.tuned_from.name:.60}”"
+    if parent is None:
+        notes.say(f"{name}, which A was tuned from, is not on this computer, so the tuning stays in A's layers.")
+        return None
+    if obstacle := blend_obstacle(a, parent, "its parent"):
+        notes.say(f"{name} cannot be what A was tuned from, so the tuning stays in A's layers: {obstacle}.")
+        return None
+    return Carried.of(a.tuned_from, strength, state.blend)
 
 
 def _overlays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from engine.carry import Carried, with_carried
 from engine.shares import Shares, Stack
 from engine.state import BlendSpace, Latent, ModelRef, NoiseMode, StoredLatent, StyleEdit, View
 
@@ -73,6 +74,7 @@ class ResolvedEdit:
         space: LATENTS only when there is a model B.
         directions: Each key once.
         style_edits: Those that the model has, at most one per channel, none of 0.
+        carried: Where A is tuned: what of that the layers of the others get as well.
         warnings: What could not be followed, as sentences. Not compared: they do not change the picture.
     """
 
@@ -91,11 +93,17 @@ class ResolvedEdit:
     space: BlendSpace = BlendSpace.WEIGHTS
     directions: tuple[ResolvedDirection, ...] = ()
     style_edits: tuple[StyleEdit, ...] = ()
+    carried: Carried | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
-        """A, B if there is one, and the overlays'."""
+        """A, B if there is one, the overlays', and what A was tuned from if that is needed."""
+        return (*self.mixed_models, *(() if self.carried is None else (self.carried.parent,)))
+
+    @property
+    def mixed_models(self) -> tuple[ModelRef, ...]:
+        """Those that the user mixes: A, B if there is one, and the overlays'."""
         b = () if self.model_b is None else (self.model_b,)
         return (self.model_a, *b, *(overlay.model for overlay in self.overlays))
 
@@ -103,7 +111,8 @@ class ResolvedEdit:
     def stack(self) -> Stack:
         """What the synthesis takes of every one of `models` but A."""
         b = self.shares if self.space is BlendSpace.WEIGHTS else self.shares.with_weights(0.0)
-        return (*(() if self.model_b is None else (b,)), *(overlay.shares for overlay in self.overlays))
+        stack = (*(() if self.model_b is None else (b,)), *(overlay.shares for overlay in self.overlays))
+        return stack if self.carried is None else with_carried(stack, self.carried)
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -112,7 +121,7 @@ class ResolvedEdit:
         Those are A's own and B's own, each with its own mean latent, whatever the blend says of mapping and w_avg.
         """
         if self.space is BlendSpace.LATENTS:
-            above = (0.0,) * len(self.overlays)
+            above = (0.0,) * (len(self.models) - 2)
             return Reading((0.0, *above), (0.0, *above)), Reading((1.0, *above), (1.0, *above))
         stack = self.stack
         return (Reading(tuple(one.mapping for one in stack), tuple(one.w_avg for one in stack)),)
@@ -130,7 +139,8 @@ class ResolvedEdit:
                 share = 1.0 if view is View.B and self.model_b is not None else 0.0
                 overlays = tuple(replace(one, shares=one.shares.with_weights(0.0)) for one in self.overlays)
                 shares = self.shares.with_weights(share)
-                return replace(self, shares=shares, overlays=overlays, space=BlendSpace.WEIGHTS)
+                carried = None if self.carried is None else self.carried.nothing
+                return replace(self, shares=shares, overlays=overlays, space=BlendSpace.WEIGHTS, carried=carried)
 
     def _in(self, space: BlendSpace) -> ResolvedEdit:
         if self.model_b is None:
