@@ -5,6 +5,7 @@ Light (numpy only): the window draws the crop with it, the engine cuts with it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,6 +99,24 @@ def ffhq_quad(
             )
         across = across / size * length
     return _square(eye_middle + eye_to_mouth * 0.1, across)
+
+
+def similar_face(
+    face: FacePoints,
+    *,
+    about: tuple[float, float] = (0.0, 0.0),
+    scale: float = 1.0,
+    turn_deg: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> FacePoints:
+    """A face grown by `scale` and turned clockwise around `about`, then moved: its crop does exactly the same."""
+    cos, sin = math.cos(math.radians(turn_deg)) * scale, math.sin(math.radians(turn_deg)) * scale
+
+    def moved(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = point[0] - about[0], point[1] - about[1]
+        return about[0] + cos * x - sin * y + shift[0], about[1] + sin * x + cos * y + shift[1]
+
+    return FacePoints(moved(face.left_eye), moved(face.right_eye), moved(face.mouth))
 
 
 def default_face_points(size_px: tuple[int, int]) -> FacePoints:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
-from gui.picture import Picture
+from gui.canvas_layout import Rect
 from gui.theme import Theme, body_font, caption_font
 
-PREVIEW_PX = 132.0
+PREVIEW_PX = 168.0
+AS_CUT = "as it will be cut"
+_GRIP_PX = 4.5
+_LINE_GAP_PX = 2.0
 _RING_PX = 10.0
 _PILL_PX = 16.0
 _MARGIN_PX = 14.0
@@ -21,11 +25,11 @@ def ground(theme: Theme) -> QColor:
     return QColor(theme.canvas)
 
 
-def polygon(corners: Sequence[QPointF]) -> QPolygonF:
-    return QPolygonF(list(corners))
+def polygon(corners: Sequence[tuple[float, float]]) -> QPolygonF:
+    return QPolygonF([QPointF(*corner) for corner in corners])
 
 
-def paint_crop(painter: QPainter, picture: QRectF, corners: Sequence[QPointF]) -> None:
+def paint_crop(painter: QPainter, picture: QRectF, corners: Sequence[tuple[float, float]]) -> None:
     """The picture outside the crop is dimmed, the crop's edge is a white line."""
     inside = QPainterPath()
     if corners:
@@ -41,14 +45,41 @@ def paint_crop(painter: QPainter, picture: QRectF, corners: Sequence[QPointF]) -
     painter.drawPath(inside)
 
 
+def paint_grip(
+    painter: QPainter,
+    theme: Theme,
+    place: tuple[float, float],
+    corners: Sequence[tuple[float, float]],
+    *,
+    is_current: bool,
+) -> None:
+    """What sizes the crop, at a corner of it, or turns it: round, on an arm."""
+    colour = QColor(theme.focus if is_current else "#ffffff")
+    where, is_corner = QPointF(*place), tuple(place) in {tuple(corner) for corner in corners}
+    if not is_corner:
+        ends = [QPointF((x + u) / 2, (y + v) / 2) for (x, y), (u, v) in pairwise([*corners, corners[0]])]
+        foot = min(ends, key=lambda end: (end - where).manhattanLength())
+        painter.setPen(QPen(QColor(0, 0, 0, 120), 3))
+        painter.drawLine(foot, where)
+        painter.setPen(QPen(colour, 1.2))
+        painter.drawLine(foot, where)
+    painter.setPen(QPen(QColor(0, 0, 0, 150), 1))
+    painter.setBrush(colour)
+    if is_corner:
+        painter.drawRect(QRectF(where.x() - _GRIP_PX, where.y() - _GRIP_PX, 2 * _GRIP_PX, 2 * _GRIP_PX))
+    else:
+        painter.drawEllipse(where, _GRIP_PX + 1.5, _GRIP_PX + 1.5)
+
+
 def paint_ring(
-    painter: QPainter, theme: Theme, place: QPointF, name: str, side: str, *, is_current: bool
+    painter: QPainter, theme: Theme, place: QPointF, name: str, side: str, *, is_current: bool, is_guess: bool = False
 ) -> None:
     """A ring with a dot, readable on any picture, and its name on a `side` of it: left, right or below."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(QColor(0, 0, 0, 150), 4.5))
     painter.drawEllipse(place, _RING_PX, _RING_PX)
-    painter.setPen(QPen(QColor(theme.focus if is_current else "#ffffff"), 2))
+    line = Qt.PenStyle.DotLine if is_guess else Qt.PenStyle.SolidLine
+    painter.setPen(QPen(QColor(theme.focus if is_current else "#ffffff"), 2, line))
     painter.drawEllipse(place, _RING_PX, _RING_PX)
     painter.setPen(QPen(QColor(0, 0, 0, 150), 1))
     painter.setBrush(QColor("#ffffff"))
@@ -68,20 +99,42 @@ def paint_face(painter: QPainter, theme: Theme, box: QRectF, name: str) -> None:
     _paint_label(painter, QPointF(box.center().x(), box.bottom() + 4 + _PILL_PX / 2), name, "below")
 
 
-def paint_note(painter: QPainter, theme: Theme, box: QRectF, note: str, what_to_do: str, is_complaint: bool) -> None:
-    """One line over the picture: what to do, after what has to be said."""
-    text = f"{note}  {what_to_do}" if note and not is_complaint else note or what_to_do
-    painter.setFont(body_font())
-    painter.setPen(QColor(theme.canvas_b if is_complaint else theme.canvas_text))
-    elided = QFontMetricsF(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, box.width())
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, elided)
+def head_height(said: Sequence[str], how: str, width_px: float) -> float:
+    """What the sentences over the picture need."""
+    return sum(height for _, height in _lines(said, how, width_px)) + 2 * _LINE_GAP_PX + 8
 
 
-def preview_rect(stage: QRectF, busy: Sequence[QRectF]) -> QRectF:
+def paint_head(
+    painter: QPainter, theme: Theme, box: QRectF, said: Sequence[str], how: str, *, is_complaint: bool
+) -> None:
+    """The sentences over the picture: what has to be said, and under it what to do."""
+    y = box.top() + 6
+    for number, (text, height) in enumerate(_lines(said, how, box.width())):
+        is_how = number == len(said)
+        painter.setFont(caption_font() if is_how else body_font())
+        painter.setPen(QColor(theme.canvas_b if is_complaint and not is_how else theme.canvas_text))
+        centred = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+        painter.drawText(QRectF(box.left(), y, box.width(), height), centred, text)
+        y += height + _LINE_GAP_PX
+
+
+def _lines(said: Sequence[str], how: str, width_px: float) -> list[tuple[str, float]]:
+    """Texts and their heights: everything that has to be said, then what to do."""
+    texts = [(line, body_font()) for line in said]
+    texts.append((how, caption_font()))
+    room, flags = QRectF(0, 0, max(width_px, 50.0), 1000), int(Qt.TextFlag.TextWordWrap)
+    return [(text, QFontMetricsF(font).boundingRect(room, flags, text).height()) for text, font in texts]
+
+
+def preview_edge(stage: Rect) -> float:
+    return max(1.0, min(PREVIEW_PX, stage.width / 4, stage.height / 2.5))
+
+
+def preview_rect(stage: Rect, busy: Sequence[QRectF]) -> QRectF:
     """The place of the small preview: the corner that hides least of what is busy, the lower right if it can."""
-    edge = min(PREVIEW_PX, stage.width() / 4)
-    right, bottom = stage.right() - edge - _MARGIN_PX, stage.bottom() - edge - _MARGIN_PX
-    left, top = stage.left() + _MARGIN_PX, stage.top() + _MARGIN_PX
+    edge = preview_edge(stage)
+    right, bottom = stage.right - edge - _MARGIN_PX, stage.bottom - edge - _MARGIN_PX
+    left, top = stage.x + _MARGIN_PX, stage.y + _MARGIN_PX
     corners = [QRectF(x, y, edge, edge) for x, y in ((right, bottom), (left, bottom), (right, top), (left, top))]
     return min(corners, key=lambda corner: sum(_area(corner.intersected(each)) for each in busy))
 
@@ -90,28 +143,16 @@ def _area(rect: QRectF) -> float:
     return rect.width() * rect.height() if rect.isValid() else 0.0
 
 
-def paint_preview(
-    painter: QPainter, theme: Theme, box: QRectF, picture: Picture, corners: Sequence[QPointF], ratio: float
-) -> None:
-    """What the model will be shown: the crop turned upright, in `box`.
-
-    Args:
-        corners: Of the crop in pixels of `picture`: top left, bottom left, bottom right, top right.
-    """
-    square = polygon([box.topLeft(), box.bottomLeft(), box.bottomRight(), box.topRight()])
-    edge = max(1.0, abs(corners[3].x() - corners[0].x()) + abs(corners[3].y() - corners[0].y()))
-    image = picture.image_for(picture.width * box.width() * ratio / edge)
-    shrink = image.width() / picture.width
-    transform = QTransform.quadToQuad(polygon([corner * shrink for corner in corners]), square)
-    painter.save()
+def paint_preview(painter: QPainter, theme: Theme, box: QRectF, crop: QImage) -> None:
+    """What the model will be shown, in `box`."""
     painter.fillRect(box.adjusted(-1, -1, 1, 1), QColor("#ffffff"))
     painter.fillRect(box, QColor(theme.canvas))
-    painter.setClipRect(box)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    if isinstance(transform, QTransform):
-        painter.setTransform(transform, True)
-        painter.drawImage(QPointF(0, 0), image)
-    painter.restore()
+    if not crop.isNull():
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(box, crop)
+        painter.restore()
+    _paint_label(painter, QPointF(box.center().x(), box.bottom() - 4 - _PILL_PX / 2), AS_CUT, "below")
 
 
 def _paint_label(painter: QPainter, place: QPointF, text: str, side: str) -> None:

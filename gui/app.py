@@ -327,6 +327,7 @@ class Studio(LaterParts):
         )
         self.session.state_changed.connect(self._hints_seen)
         self.canvas.mode_changed.connect(self._hints_seen)  # whoever looks round needs no hint, and it needs the room
+        self.canvas.align_begun.connect(self._hints_seen)
         for name in ("animate", "explore"):
             self.window.actions_[name].triggered.connect(self._hints_seen)
 

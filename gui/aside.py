@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -76,6 +77,11 @@ class Aside(QObject):
             self._thread.join()
             self._finish(self._work[0])
 
+    def join(self) -> None:
+        """Until what is under way is done, for an owner that is going; it is told only if that stays."""
+        if self._thread is not None:
+            self._thread.join()
+
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._do, args=(self._work[0],), name=self._name, daemon=True)
         self._thread.start()
@@ -84,7 +90,8 @@ class Aside(QObject):
         try:
             work.do()
         finally:
-            self._done.emit(work)
+            with suppress(RuntimeError):  # whoever wanted it is gone
+                self._done.emit(work)
 
     @Slot(object)
     def _finish(self, work: _Work[object]) -> None:

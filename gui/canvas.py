@@ -404,7 +404,14 @@ class Canvas(QWidget):
         return view
 
     def begin_align(
-        self, preview: Pixels, scale: float, points: FacePoints, framing: Framing, *, note: str = ""
+        self,
+        preview: Pixels,
+        scale: float,
+        points: FacePoints,
+        framing: Framing,
+        *,
+        note: str = "",
+        img_resolution: int | None = None,
     ) -> None:
         """Show a portrait with two eye handles and a mouth handle, and the crop that they make.
 
@@ -412,25 +419,31 @@ class Canvas(QWidget):
             preview: The upright picture, made small.
             scale: Preview pixels per pixel of the upright picture.
             points: In pixels of the upright picture, as everything that comes back.
-            note: A sentence to show, for example that no face was found.
+            note: A sentence to show, for example that the first frame of an animation was taken.
+            img_resolution: Of the model that the crop is for.
         """
         view = self.align_view
-        view.begin(preview, scale, points, framing, note=note)
+        view.begin(preview, scale, points, framing, note=note, img_resolution=img_resolution)
         view.setGeometry(self.rect())
         view.show()
         view.raise_()
+        self.setFocusProxy(view)  # who gives the keyboard to the canvas means what is on it
         view.setFocus(Qt.FocusReason.OtherFocusReason)
         self._is_aligning = True
         self.align_begun.emit()
 
-    def set_faces(self, faces: tuple[FacePoints, ...]) -> None:
-        """The other faces that were found: each can be clicked."""
-        self.align_view.set_faces(faces)
+    def set_faces(
+        self, faces: tuple[FacePoints, ...], certain: tuple[bool, ...] = (), remarks: tuple[str, ...] = ()
+    ) -> None:
+        """The faces that were found: each can be chosen. See `gui.align_view.AlignView.set_faces`."""
+        self.align_view.set_faces(faces, certain, remarks)
 
     def end_align(self) -> None:
         if self._is_aligning:
             self._is_aligning = False
             self.align_view.hide()
+            self.align_view.end()
+            self.setFocusProxy(None)  # type: ignore[arg-type]  # None takes it away
             self.setFocus(Qt.FocusReason.OtherFocusReason)
             self.update()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QImage, QPainter, QPolygonF, QTransform
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QImage
 
 from engine.encoder_file import offer_encoder
 from engine.errors import EngineError, printable
@@ -22,6 +22,7 @@ from engine.messages import (
 from engine.state import EditState, ModelRef, StoredLatent
 from gui.canvas import Canvas
 from gui.collection import Collection
+from gui.crop_previews import Halves
 from gui.engine_bridge import EngineBridge
 from gui.messages import Messages
 from gui.panels.invert_bar import InvertBar
@@ -116,11 +117,18 @@ class PortraitFlow(QObject):
         portrait, points = self._portrait, self._points
         if portrait is None or points is None:
             return
-        self._model = self._session.state.model_a
-        note = _notice(portrait)
         self._canvas.align_view.set_buttons_shown(False)
+        note = " ".join(portrait.notes)
         self._canvas.begin_align(portrait.preview, portrait.scale, points, self._framing(), note=note)
-        self._canvas.set_faces(portrait.faces)
+        self._canvas.set_faces(portrait.faces, portrait.certain, portrait.remarks)
+        self._suit_model()
+
+    def _suit_model(self) -> None:
+        """Cut as model A wants it, and offer what there is for it."""
+        self._model = self._session.state.model_a
+        descriptor = self._collection.descriptor(self._model)
+        resolution = descriptor.img_resolution if descriptor is not None else None
+        self._canvas.align_view.set_framing(self._framing(), resolution)
         if self._model is not None:
             self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
         self._bar.offer_here(self._found_before() is not None)
@@ -183,7 +191,7 @@ class PortraitFlow(QObject):
         if self._portrait is None or state.model_a is None:
             return
         if state.model_a != self._model:
-            self._show_alignment()
+            self._suit_model()
         else:
             self._bar.offer_here(self._found_before() is not None)
 
@@ -197,28 +205,4 @@ def cut_preview(
         PortraitError: the handles are on top of each other.
     """
     quad = crop_quad(points, framing) * portrait.scale
-    top_left, bottom_left, bottom_right, top_right = (QPointF(float(x), float(y)) for x, y in quad)
-    source = QPolygonF([top_left, top_right, bottom_right, bottom_left])
-    target = QPolygonF([QPointF(0, 0), QPointF(size_px, 0), QPointF(size_px, size_px), QPointF(0, size_px)])
-    cut = QImage(size_px, size_px, QImage.Format.Format_RGB32)
-    cut.fill(Qt.GlobalColor.black)
-    transform = QTransform()
-    found = QTransform.quadToQuad(source, target)
-    if isinstance(found, QTransform):
-        transform = found
-    painter = QPainter(cut)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.setTransform(transform)
-    picture = to_qimage(portrait.preview)
-    painter.drawImage(QRectF(picture.rect()), picture)
-    painter.end()
-    return cut
-
-
-def _notice(portrait: PortraitOpened) -> str:
-    """What has to be said before one drags."""
-    count = len(portrait.faces)
-    found = "No face was found; the rings are a guess." if count == 0 else ""
-    if count > 1:
-        found = f"{count} faces were found; click the one you want."
-    return " ".join(filter(None, (found, *portrait.notes)))
+    return to_qimage(Halves(portrait.preview).cut(quad, size_px))

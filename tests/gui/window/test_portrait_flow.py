@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from desk import Desk, MakeDesk
 from fake_engine import FACE, paint
 from PySide6.QtCore import Qt
 
 from engine.errors import UnreadableImageError
-from engine.framing import FacePoints, Framing
+from engine.framing import Framing
 from engine.messages import (
     InvertPortrait,
     JobOutcome,
@@ -24,8 +23,6 @@ from engine.state import NoiseMode, SeedLatent, StoredLatent, View, with_alpha, 
 from gui.first_look import FIRST_SEED
 from gui.portrait_flow import cut_preview
 from gui.widgets.job_card import JobState
-
-OTHER_FACE = FacePoints((40.0, 60.0), (80.0, 60.0), (60.0, 100.0))
 
 
 def aligning(desk: Desk, name: str = "Aunt Mary.jpg") -> Desk:
@@ -162,15 +159,6 @@ def test_that_escape_leaves_everything_as_it_was(desk: Desk) -> None:
     assert not desk.studio.window.parts.invert_bar.isVisible()
     assert not desk.studio.portraits.is_aligning
     assert desk.state == before
-
-
-@pytest.mark.parametrize(("faces", "said"), [((), "No face was found"), ((FACE, OTHER_FACE), "2 faces were found")])
-def test_that_what_was_not_certain_is_said(
-    make_desk: MakeDesk, faces: tuple[FacePoints, ...], said: str
-) -> None:
-    desk = aligning(make_desk(faces=faces))
-    assert said in desk.studio.canvas.align_view._note
-    assert desk.studio.window.parts.invert_bar.start.isEnabled()
 
 
 def test_that_a_picture_that_cannot_be_read_has_a_sentence(desk: Desk) -> None:
