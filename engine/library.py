@@ -259,6 +259,11 @@ class Library:
     ) -> None:
         self._latents.add(latent, model, thumbnail, source=source, likeness=likeness)
 
+    def tell_of_latent(
+        self, key: str, *, source: PortraitSource | None = None, likeness: Likeness | None = None
+    ) -> None:
+        self._latents.tell_of(key, source=source, likeness=likeness)
+
     def latents(self) -> tuple[LatentRecord, ...]:
         return self._latents.on_shelf()
 

@@ -64,6 +64,14 @@ class LatentTable:
             cleaned = clean_file_name(name) or "portrait"
             connection.execute("UPDATE latents SET name = ? WHERE key = ?", (cleaned, key))
 
+    def tell_of(self, key: str, *, source: PortraitSource | None = None, likeness: Likeness | None = None) -> None:
+        """Keep what became known of a portrait since: where its photo is now, or how like it is. None changes
+        nothing."""
+        values = (source and source.to_json_text(), likeness and likeness.to_json_text(), key)
+        with self._file.writing("keep what is known of the portrait") as connection:
+            news = "source = coalesce(?, source), likeness = coalesce(?, likeness)"
+            connection.execute(f"UPDATE latents SET {news} WHERE key = ?", values)
+
     def forget(self, key: str) -> None:
         """Take a portrait off the shelf for good. Its arrays stay: old states may name them."""
         with self._file.writing("forget the portrait") as connection:

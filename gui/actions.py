@@ -77,6 +77,9 @@ _PLANS = {
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait
     "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Find a photo's face in model A"),
+    "search_closer": _Plan("Search closer", ("Ctrl+Shift+P",), "Go on from the portrait on screen"),
+    "align_again": _Plan("Align again…", (), "The photo of the portrait on screen, its handles where they were"),
+    "search_steps": _Plan("Steps of the last search", (), "Every step that it took, to look at and to take"),
     "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export
     "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),

@@ -161,6 +161,14 @@ class Collection(QObject):
             Kind.PORTRAIT,
         )
 
+    def tell_of_latent(
+        self, key: str, *, source: PortraitSource | None = None, likeness: Likeness | None = None
+    ) -> None:
+        """Keep what became known of a portrait since; None changes nothing."""
+        self._guarded_change(
+            lambda: self._library.tell_of_latent(key, source=source, likeness=likeness), Kind.PORTRAIT
+        )
+
     def latent_picture(self, key: str) -> QImage | None:
         return _picture(self._library.latent_thumbnail(key))
 

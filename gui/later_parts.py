@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from gui.mix_flow import MixFlow
     from gui.palette import Entry as Found
     from gui.panels.mix_panel import MixPanel
+    from gui.search.again import SearchAgain
     from gui.training.flow import TrainingFlow
 
 log = logging.getLogger("graft")
@@ -121,6 +122,7 @@ class LaterParts(QObject):
         for name in (
             "animating", "training", "measuring", "get_models", "doctor", "batch",
             "mixing", "clipboard", "directions", "explore", "history",
+            "again",
         ):  # fmt: skip
             if (part := self.__dict__.get(name)) is not None:
                 part.close()
@@ -208,6 +210,16 @@ class LaterParts(QObject):
         )
 
     @cached_property
+    def again(self) -> SearchAgain:
+        """Once more with a portrait that was found before."""
+        from gui.search.again import SearchAgain
+
+        return SearchAgain(
+            self.window, self.session, self.collection, self.portraits, self.searches, self.photos,
+            lambda: self.window.parts.invert_bar.choices, self.messages, self.settings, self,
+        )  # fmt: skip
+
+    @cached_property
     def exports(self) -> ExportFlow:
         """Networks and contact sheets."""
         from gui.export.flow import ExportFlow
@@ -278,6 +290,11 @@ class LaterParts(QObject):
         actions["blink"].triggered.connect(lambda on: self.compare.blink(on))
         actions["compare_photo"].triggered.connect(lambda: self.compare.compare_with_photo())
         self.searches.compare_wanted.connect(lambda: self.compare.compare_with_photo())
+        actions["search_closer"].triggered.connect(lambda: self.again.search_closer())
+        actions["align_again"].triggered.connect(lambda: self.again.align_again())
+        actions["search_steps"].triggered.connect(lambda: self.searches.watch_last())
+        parts.shelf.closer_wanted.connect(lambda key: self.again.search_closer(key))
+        parts.shelf.align_wanted.connect(lambda key: self.again.align_again(key))
         actions["pixel_values"].toggled.connect(canvas.set_reads_pixels)
         canvas.pointed.connect(self.status.show_reading)
         canvas.mode_changed.connect(self._compare_if_wanted)

@@ -104,6 +104,10 @@ class MainWindow(QMainWindow):
         """Give a bar its place between the toolbar and the picture."""
         self._centre_column.insertWidget(0, bar)
 
+    def put_under_canvas(self, line: QWidget) -> None:
+        """Give a line its place right under the picture."""
+        self._centre_column.insertWidget(self._centre_column.indexOf(self.stack) + 1, line)
+
     def _build_toolbar(self) -> None:
         bar = QToolBar("Tools")
         bar.setObjectName("tools")
@@ -207,7 +211,7 @@ class MainWindow(QMainWindow):
             "&Portrait": (
                 "open_portrait", self.samples_menu,
                 None,  # with the portrait that is on screen
-                "compare_photo",
+                "search_closer", "align_again", "search_steps", "compare_photo",
                 None,  # with a photo, or many
                 "save_lines",
             ),

@@ -22,6 +22,7 @@ from engine.state import EditState, StoredLatent, View
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.compare.bar import CompareBar, PlateChoice
+from gui.compare.likeness_flow import LikenessFlow
 from gui.compare.photos import PortraitPhotos
 from gui.compare.pin_board import PinBoard
 from gui.compare.pins import Pin
@@ -77,6 +78,8 @@ class CompareFlow(QObject):
         self._settings = settings
         self._trashed_latents = trashed_latents
         self._photo_key = ""
+        self._photo: Pixels | None = None
+        self._likeness = LikenessFlow(window, session, bridge, collection, messages, self)
         self._sample_photos: dict[str, Path | None] = {}
         self._known: frozenset[str] = frozenset()
         self._wanted_photo = ""
@@ -126,6 +129,7 @@ class CompareFlow(QObject):
     def _show_comparison(self, comparison: Comparison) -> None:
         if "bar" in self.__dict__:
             self.bar.show_comparison(comparison)
+        self._show_likeness()
         self._show_blinking()
         self._show_pins()
 
@@ -137,7 +141,13 @@ class CompareFlow(QObject):
             self.bar.show()
         elif "bar" in self.__dict__:
             self.bar.hide()
+        self._show_likeness()
         self._show_blinking()
+
+    def _show_likeness(self) -> None:
+        is_seen = self._window.stack.currentWidget() is self._canvas
+        is_shown = is_seen and self._canvas.mode is CanvasMode.COMPARE
+        self._likeness.follow(self._canvas.comparison, is_shown=is_shown, photo=self._photo)
 
     def _show_blinking(self) -> None:
         self._window.actions_["blink"].setChecked(self._canvas.look.style is CompareStyle.BLINK)
@@ -167,6 +177,7 @@ class CompareFlow(QObject):
         key = latent.key if isinstance(latent, StoredLatent) else ""
         if key != self._photo_key:
             self._photo_key = key
+            self._photo = None
             self._canvas.set_still(Still.PHOTO, None)
             if Still.PHOTO in self._canvas.comparison.plates:
                 if key and self._has_photo(key):
@@ -293,7 +304,9 @@ class CompareFlow(QObject):
     def _take_photo(self, key: str, pixels: Pixels | None) -> None:
         if key != self._photo_key:
             return
+        self._photo = pixels
         self._canvas.set_still(Still.PHOTO, pixels)
+        self._show_likeness()
         if pixels is None:
             self._canvas.set_comparison(without(self._canvas.comparison, Still.PHOTO))
             self._messages.warn("This portrait's photo is gone or damaged.", "Open the photo again to bring it back.")

@@ -52,6 +52,8 @@ class Shelf(QWidget):
     direction_picked = Signal(object)  # DirectionRecord
     filter_changed = Signal(object)  # ShelfFilter
     library_wanted = Signal()
+    closer_wanted = Signal(str)  # a portrait's key: search on from it
+    align_wanted = Signal(str)  # a portrait's key: align its photo again
 
     def __init__(
         self,
@@ -356,6 +358,10 @@ class Shelf(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Use it", lambda: self._pick_portrait(key))
+        record = self._collection.latent(key)
+        if record is not None and record.source is not None:
+            menu.addAction("Search closer", lambda: self.closer_wanted.emit(key))
+            menu.addAction("Align again…", lambda: self.align_wanted.emit(key))
         menu.addAction("Rename…", lambda: self._rename_portrait(key))
         menu.addAction("Move to trash", lambda: self._trash_portrait(key))
         menu.popup(place)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage
 
 from engine.errors import printable
 from engine.framing import Framing
+from engine.likeness_events import LikenessMeasured, MeasureLikeness
 from engine.messages import (
     InvertPortrait,
     JobFinished,
@@ -225,6 +226,8 @@ class SearchFlow(QObject):
                 likeness=search.result.likeness if stop.is_result and search.result is not None else None,
             )  # fmt: skip
             self._keep_photo(search, latent.key)
+            if search.result is not None:
+                self._measure(latent.key, search.result)
         search.taken.append(latent.key)
         self._is_taking = True
         self.use_latent(latent, job.model)
@@ -344,10 +347,26 @@ class SearchFlow(QObject):
             self._messages.say("The search was cancelled; the picture is as it was.", "", *steps)
 
     def _settle_taken(self, search: Search, result: PortraitInverted) -> None:
-        """Give the steps that were taken the photo as the search saw it."""
+        """Tell of the steps that were taken what only the end of the search tells."""
         for key in search.taken:
-            if self._collection.latent(key) is not None:
-                self._photos().keep(key, result.target)
+            record = self._collection.latent(key)
+            if record is None:
+                continue
+            self._photos().keep(key, result.target)
+            if record.source is not None and not record.source.sha256:
+                self._collection.tell_of_latent(key, source=result.source)
+            self._measure(key, result)
+
+    def _measure(self, key: str, result: PortraitInverted) -> None:
+        """Of a step that was taken only the distance of its small picture is known: measure it as a result is."""
+        record = self._collection.latent(key)
+        if record is not None and record.likeness is None and self._bridge.is_running:
+            state = EditState(model_a=result.model, latent=record.latent, truncation_psi=1.0)
+            self._bridge.submit(MeasureLikeness(state, result.target, View.A), partial(self._measured, key))
+
+    def _measured(self, key: str, event: JobFinished) -> None:
+        if isinstance(event.result, LikenessMeasured) and self._collection.latent(key) is not None:
+            self._collection.tell_of_latent(key, likeness=event.result.likeness)
 
     def _use_with_model(self, result: PortraitInverted) -> None:
         self.use_latent(result.latent, result.model)

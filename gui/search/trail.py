@@ -79,7 +79,7 @@ class Trail:
         self.stops.append(stop)
         self._seen += 1
         if len(self.stops) > MOST_STOPS:
-            self.stops = self.stops[::2]
+            self.stops = [*self.stops[:-1:2], stop]
             self._every *= 2
 
     def nearest(self, step: float) -> Stop | None:

@@ -37,6 +37,19 @@ def test_that_the_sentence_says_identity_only_where_it_was_measured() -> None:
     assert "identity" not in Likeness(0.035, 0.11, "test features", 0.012).sentence
 
 
+def test_that_what_became_known_since_is_kept_and_nothing_else_changes(tmp_path: Path) -> None:
+    with closing(Library(tmp_path / "library.sqlite")) as library:
+        library.add_latent(StoredLatent("a" * 64, "Ada"), None, b"png", source=SOURCE)
+        library.tell_of_latent("a" * 64, likeness=LIKENESS)
+        (record,) = library.latents()
+        assert (record.source, record.likeness) == (SOURCE, LIKENESS)
+        moved = PortraitSource(Path("/elsewhere.jpg"), SOURCE.sha256, SOURCE.face)
+        library.tell_of_latent("a" * 64, source=moved)
+        (record,) = library.latents()
+        assert (record.source, record.likeness) == (moved, LIKENESS)
+        assert library.latent_thumbnail("a" * 64) == b"png"
+
+
 def test_that_the_shelf_keeps_both_and_survives_a_damaged_row(tmp_path: Path) -> None:
     file = tmp_path / "library.sqlite"
     with closing(Library(file)) as library:

@@ -29,6 +29,7 @@ from engine.kinship import LayerDistance, WeightDistance
 from engine.latents import LatentStore
 from engine.library import Library
 from engine.likeness import Likeness
+from engine.likeness_events import LikenessMeasured, MeasureLikeness
 from engine.messages import (
     BlendSaved,
     CompareWeights,
@@ -268,6 +269,8 @@ class FakeEngine:
             case DrawLines(path=path):
                 path.write_bytes(b"lines")
                 return LinesDrawn(path, (512, 512))
+            case MeasureLikeness(state=state, view=view):
+                return LikenessMeasured(state, view, Likeness(0.08, 0.4, "test features", 0.02))
             case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
                 return fake_directions.answer(job, self.store)
 
