@@ -55,6 +55,7 @@ from engine.look import apply_look
 from engine.look_cli import list_looks
 from engine.metrics.cli import measure
 from engine.native.cli import app as kernels_app
+from engine.paste_cli import paste
 from engine.sheet_cli import sheet
 from engine.state import EditState, View
 from engine.training.cli import app as training_app
@@ -287,6 +288,7 @@ app.command()(invert)
 app.command()(measure)
 app.command()(doctor)
 app.command("looks")(list_looks)
+app.command()(paste)
 app.command()(sheet)
 app.command()(sketch)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)

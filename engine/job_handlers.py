@@ -57,6 +57,7 @@ from engine.messages import (
 )
 from engine.models import ModelLocator
 from engine.network import Network
+from engine.paste_events import PasteBack, PreviewPaste
 from engine.pipeline import Pipeline
 from engine.places import user_places
 from engine.portrait_source import PortraitSource
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from engine.inversion.encoder import PortraitEncoderLike
     from engine.inversion.project import InversionProgress, InversionResult
     from engine.kinship import WeightDistance
+    from engine.paste.jobs import PasteJobs
 
 KEPT_DISTANCES = 256
 """Pairs of models whose distance is remembered: a few kilobytes each."""
@@ -148,6 +150,8 @@ class JobHandlers:
                 return self._draw_lines(job)
             case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
                 return self._direction_jobs.begin(job)
+            case PasteBack() | PreviewPaste():
+                return self._paste_jobs.begin(job)
 
     @cached_property
     def _direction_jobs(self) -> DirectionJobs:
@@ -155,10 +159,18 @@ class JobHandlers:
 
         return DirectionJobs(self._pipeline)
 
+    @cached_property
+    def _paste_jobs(self) -> PasteJobs:
+        from engine.paste.jobs import PasteJobs
+
+        return PasteJobs(self._pipeline, self._choice.name, self._choice.dtype)
+
     def _load_model(self, job: LoadModel) -> JobSteps:
         weights = user_places().weights_folder
         try:
-            opened: OpenedCheckpoint = yield Background(lambda: open_checkpoint(job.path), f"Reading {job.path.name}")
+            opened: OpenedCheckpoint = yield Background(
+                lambda: open_checkpoint(job.path, find=self._library.locate), f"Reading {job.path.name}"
+            )
         except EncoderOnlyError:
             return (yield from load_encoder_alone(job.path, self._library, weights))
         descriptor = describe(opened.config, opened.metadata.framing, opened.metadata.lineage)

@@ -48,6 +48,7 @@ from engine.messages import (
     Publish,
     SaveBlend,
 )
+from engine.paste_events import PasteBack, PreviewPaste
 from engine.state import StoredLatent
 
 BACKGROUND_THREADS = 2
@@ -75,6 +76,8 @@ _DOING = {
     SubtractLatents: "taking the difference of two latents",
     ExportDirections: "writing directions",
     MeasureStyles: "measuring styles",
+    PasteBack: "putting a face back into its photo",
+    PreviewPaste: "putting a face into a small photo",
 }
 
 

@@ -25,6 +25,7 @@ from engine.framing import FacePoints
 from engine.kinship import WeightDistance
 from engine.likeness import Likeness
 from engine.likeness_events import LikenessMeasured, MeasureLikeness
+from engine.paste_events import PasteJob, PasteResult
 from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, View
 
@@ -306,6 +307,7 @@ Job: TypeAlias = (
     | ExportVideo
     | MeasureLikeness
     | DirectionJob
+    | PasteJob
 )
 
 
@@ -456,6 +458,7 @@ JobResult: TypeAlias = (
     | VideoExported
     | LikenessMeasured
     | DirectionResult
+    | PasteResult
 )
 
 

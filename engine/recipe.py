@@ -20,6 +20,7 @@ from engine.state_json import Fields, parse_json, read_key, read_text, state_fro
 
 if TYPE_CHECKING:
     from engine.animation.timeline import Timeline
+    from engine.paste_note import PasteNote
 
 VERSION_FIELD = "graft_recipe"
 RECIPE_VERSION = 1
@@ -62,6 +63,7 @@ class Recipe:
     view: Which of the state's pictures.
     arrays: The arrays that the state and the timeline name, each a safetensors file's bytes, by key.
     timeline: Of a film: what moves.
+    paste: Of a photo with the picture in it: how it was put there.
     """
 
     state: EditState
@@ -69,6 +71,7 @@ class Recipe:
     render: RenderFacts = RenderFacts()
     arrays: Mapping[str, bytes] = field(default_factory=dict)
     timeline: Timeline | None = None
+    paste: PasteNote | None = None
 
 
 def make_recipe(
@@ -137,6 +140,10 @@ def recipe_to_json(recipe: Recipe) -> str:
         from engine.animation.timeline_json import timeline_to_json
 
         document["timeline"] = timeline_to_json(recipe.timeline)
+    if recipe.paste is not None:
+        from engine.paste_note import note_to_json
+
+        document["paste"] = note_to_json(recipe.paste)
     return json.dumps(document, allow_nan=False, separators=(",", ":"))
 
 
@@ -156,6 +163,7 @@ def recipe_from_json(text: str | bytes) -> Recipe:
         fields.read("render", _render_from_json, RenderFacts()),
         fields.read("arrays", arrays_from_json, {}),
         fields.optional("timeline", read_timeline),
+        fields.optional("paste", _paste_from_json),
     )
     fields.finish()
     if missing := sorted((latent_keys(state) | timeline_keys(recipe.timeline)) - set(recipe.arrays)):
@@ -172,6 +180,12 @@ def read_timeline(value: object, where: str) -> Timeline:
     from engine.animation.timeline_json import timeline_from_json
 
     return timeline_from_json(value, where)
+
+
+def _paste_from_json(value: object, where: str) -> PasteNote:
+    from engine.paste_note import note_from_json
+
+    return note_from_json(value, where)
 
 
 def timeline_keys(timeline: Timeline | None) -> frozenset[str]:

@@ -14,7 +14,7 @@ from engine.paste import seam
 from engine.paste.geometry import CropPlace, resampled
 from engine.paste.masks import faded
 from engine.paste.original import Samples
-from engine.paste_events import MASK_PX, Mask, PasteSettings, Seam, SeamFigures
+from engine.paste_events import Mask, PasteSettings, Seam, SeamFigures
 
 Rgb: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]

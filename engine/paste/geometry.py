@@ -104,7 +104,9 @@ def crop_place(face: FacePoints, framing: Framing, crop_px: int, size_px: tuple[
     return CropPlace(np.column_stack([top_right - top_left, bottom_left - top_left, top_left]), size_px)
 
 
-def resampled(image: NDArray[np.generic], to_source: Affine, size: tuple[int, int], *, smooth: bool = True) -> Samples:
+def resampled(
+    image: NDArray[np.generic], to_source: Affine, size: tuple[int, int], *, smooth: bool = True
+) -> Samples:
     """A picture as another grid sees it, antialiased where it gets smaller, smooth where it gets larger.
 
     Beyond its edges a picture goes on as its last pixels.

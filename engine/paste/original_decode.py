@@ -1,4 +1,4 @@
-"""A picture file of any common kind -> its own samples, upright. Runs in the child process of `engine.paste.original`.
+"""A picture file of any common kind -> its own samples, upright. Runs in the child of `engine.paste.original`.
 
 Colours stay in the file's own profile where that is an RGB one; everything else (CMYK, Lab, grey with a profile)
 becomes sRGB, and a note says so. Samples of 16 bits stay, where OpenCV reads them.
