@@ -21,6 +21,7 @@ class Entry:
         caption: A few words under its name.
         text: What a search looks through, in small letters.
         is_fixed: It came with Graft and cannot be thrown away.
+        detail: What there is to say beyond that, as a sentence.
     """
 
     kind: Kind
@@ -31,6 +32,7 @@ class Entry:
     tags: tuple[str, ...] = ()
     is_trashed: bool = False
     is_fixed: bool = False
+    detail: str = ""
 
     @property
     def id(self) -> tuple[Kind, str]:
@@ -77,8 +79,13 @@ def model_entry(record: ModelRecord, shelf: Sequence[ModelRecord], tags: Tags, *
 def _portrait(record: LatentRecord, tags: Tags, *, trashed: bool = False) -> Entry:
     key, name = record.latent.key, record.latent.name
     mine = tags.get((Kind.PORTRAIT, key), ())
-    caption = f"found in {record.model.name}" if record.model else "portrait"
-    return Entry(Kind.PORTRAIT, key, name, caption, _text((name, *mine, caption, "portrait")), mine, trashed)
+    found_in = f"found in {record.model.name}" if record.model else "portrait"
+    text = _text((name, *mine, found_in, "portrait"))
+    like = record.likeness
+    where = f", {record.model.name}" if record.model else ""
+    caption = found_in if like is None else f"{100 * like.pixel:.1f} % off{where}"
+    detail = "" if like is None else like.sentence
+    return Entry(Kind.PORTRAIT, key, name, caption, text, mine, trashed, detail=detail)
 
 
 def _look(record: LookRecord, tags: Tags, *, trashed: bool = False) -> Entry:

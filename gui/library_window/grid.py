@@ -88,7 +88,7 @@ class EntryModel(QAbstractListModel):
             return entry.name
         if role == Qt.ItemDataRole.ToolTipRole:
             tags = "".join(f" #{tag}" for tag in entry.tags)
-            return f"{entry.name}: {entry.caption}{tags}"
+            return f"{entry.name}: {entry.caption}{tags}\n{entry.detail}".strip()
         return None
 
 

@@ -230,7 +230,8 @@ class Shelf(QWidget):
         picture = self._thumbnails.picture(LATENT_PREFIX + key) or shown
         if picture is None:
             self._reader.want_picture((Kind.PORTRAIT, key))
-        return ShelfItem(key, record.latent.name, "", picture, "", record.latent.name + made_for)
+        how_like = f". {record.likeness.sentence}" if record.likeness else ""
+        return ShelfItem(key, record.latent.name, "", picture, "", record.latent.name + made_for + how_like)
 
     @Slot(object, QImage)
     def _take_picture(self, thing: Thing, picture: QImage) -> None:

@@ -18,6 +18,7 @@ from engine.library_links import LinkTable
 from engine.library_records import DirectionRecord, ModelRecord
 from engine.library_search import Entry, matches, read_entries, search
 from engine.library_tags import Kind, TagTable, clean_tags, tags_of_text
+from engine.likeness import Likeness
 from engine.lineage import origin_line, parents_note
 from engine.look import look_of
 from engine.moved_files import find_by_content
@@ -74,6 +75,17 @@ def test_that_a_search_goes_over_everything_or_one_kind_and_the_trash_apart(libr
     assert found(entries, "ada", trashed=True) == ["Ada in the trash"]
     TagTable(library.file).add([(Kind.LOOK, str(look.id)), (Kind.PORTRAIT, "k1")], ["green", "old"])
     assert found(read_entries(library), "", tags=["green", "old"]) == ["Ada", "Ada's look"]
+
+
+def test_that_a_portrait_says_how_like_its_photo_it_is(library: Library) -> None:
+    likeness = Likeness(0.028, 0.071, "test features", 0.011)
+    library.add_latent(StoredLatent("a" * 64, "Ada"), MODEL, likeness=likeness)
+    library.add_latent(StoredLatent("b" * 64, "Bob"), MODEL)
+    found = {one.name: one for one in read_entries(library) if one.kind is Kind.PORTRAIT}
+    assert found["Ada"].caption == f"2.8 % off, {MODEL.name}"
+    assert found["Ada"].detail == likeness.sentence
+    assert found["Bob"].caption == f"found in {MODEL.name}"
+    assert found["Bob"].detail == ""
 
 
 def test_that_tags_are_small_clean_and_each_there_once() -> None:
