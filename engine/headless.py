@@ -18,6 +18,7 @@ from engine.encoder_events import EncoderKept
 from engine.errors import DeviceError, EncoderOnlyError, MissingModelError
 from engine.export.embedded import read_recipe
 from engine.export.stills import write_still
+from engine.framing import Framing
 from engine.imaging import Rgb, shrunk, to_rgb
 from engine.job_handlers import JobHandlers
 from engine.job_table import Background, JobSteps
@@ -26,7 +27,7 @@ from engine.library import MODEL_SUFFIXES, Library
 from engine.look import Look, restore_look_arrays
 from engine.look_file import read_look, sample_looks
 from engine.look_shelf import find_look, missing_model, shelf_looks
-from engine.messages import Job, JobResult, LoadModel, ModelLoaded
+from engine.messages import InvertPortrait, Job, JobResult, LoadModel, ModelLoaded
 from engine.network import Network, load_network
 from engine.places import Places, user_places
 from engine.recipe import Recipe, restore_arrays
@@ -158,6 +159,18 @@ class Headless:
             EngineError: whatever the job raises.
         """
         return _drive(self._handlers.begin(job), self.report)
+
+    def crop_of(self, model: ModelRef) -> tuple[Framing, int]:
+        """How a model wants faces to be cut out, and the edge of that square in pixels."""
+        return self._handlers.crop_of(model)
+
+    def search_crop(self, job: InvertPortrait, cut: Rgb, sha256: str) -> JobResult:
+        """`InvertPortrait` for a face that is cut out already, as `crop_of` says.
+
+        Args:
+            sha256: Of the photo.
+        """
+        return _drive(self._handlers.search_crop(job, cut, sha256), self.report)
 
 
 @contextmanager

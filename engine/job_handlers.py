@@ -11,6 +11,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.checkpoints.convert import OpenedCheckpoint, open_checkpoint
 from engine.descriptor import NetworkDescriptor
 from engine.device import DeviceChoice
@@ -117,6 +120,7 @@ class JobHandlers:
         self._choice = choice
         self._exits = exits
         self._distances: dict[tuple[str, str], WeightDistance] = {}
+        self._encoder: tuple[tuple[Path, int, int | None], PortraitEncoderLike] | None = None
 
     def begin(self, job: Job) -> JobSteps:
         match job:
@@ -192,20 +196,34 @@ class JobHandlers:
         return opened
 
     def _invert_portrait(self, job: InvertPortrait) -> JobSteps:
+        from engine.inversion.portraits import cut_portrait
+
+        framing, size_px = self.crop_of(job.model)
+        self._encoder_for(job)  # one that is missing is told before the photo is read
+        cut = yield Background(lambda: cut_portrait(job.path, job.face, framing, size_px), "Cutting out the face")
+        sha256 = yield Background(lambda: _photo_hash(job.path))
+        return (yield from self.search_crop(job, cut, sha256))
+
+    def crop_of(self, model: ModelRef) -> tuple[Framing, int]:
+        """How a model wants faces to be cut out, and the edge of that square in pixels."""
+        known = self._library.model(model.sha256)
+        (network,) = self._pipeline.models.networks([model])
+        return Framing() if known is None else known.descriptor.framing, network.descriptor.img_resolution
+
+    def search_crop(self, job: InvertPortrait, cut: NDArray[np.uint8], sha256: str) -> JobSteps:
+        """The search of `InvertPortrait` once the face is cut out as `crop_of` says: ``[S, S, 3]`` uint8 RGB.
+
+        Args:
+            sha256: Of the photo.
+        """
         from engine.inversion.identity import open_identity
         from engine.inversion.likeness_measure import measure_likeness
         from engine.inversion.objective import aim
-        from engine.inversion.portraits import cut_portrait
         from engine.inversion.project import invert_portrait
 
-        known = self._library.model(job.model.sha256)
-        framing = Framing() if known is None else known.descriptor.framing
         (network,) = self._pipeline.models.networks([job.model])
-        size_px = network.descriptor.img_resolution
-        encoder = _encoder_for(job)
-        cut = yield Background(lambda: cut_portrait(job.path, job.face, framing, size_px), "Cutting out the face")
-        sha256 = yield Background(lambda: _photo_hash(job.path))
-        source = PortraitSource(job.path, sha256, job.face, framing)
+        encoder = self._encoder_for(job)
+        source = PortraitSource(job.path, sha256, job.face, self.crop_of(job.model)[0])
         started = time.perf_counter()
         projection = invert_portrait(
             network,
@@ -244,6 +262,19 @@ class JobHandlers:
             start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
             encoder="" if encoder is None else encoder.name,
         )
+
+    def _encoder_for(self, job: InvertPortrait) -> PortraitEncoderLike | None:
+        """The one that was used last is kept open. Raises as `_encoder_file`, ModelError for a damaged one."""
+        from engine.inversion.encoder import open_encoder
+
+        path = _encoder_file(job)
+        if path is None:
+            return None
+        which = path, _changed_ns(path), job.looks
+        if self._encoder is None or self._encoder[0] != which:
+            self._encoder = None  # there need not be room for two
+            self._encoder = which, open_encoder(path, job.looks)
+        return self._encoder[1]
 
     def _keep(self, name: str, result: InversionResult) -> StoredLatent:
         store = self._pipeline.store
@@ -356,25 +387,29 @@ class JobHandlers:
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
 
 
-def _encoder_for(job: InvertPortrait) -> PortraitEncoderLike | None:
+def _encoder_file(job: InvertPortrait) -> Path | None:
     """Raises:
     JobError: an encoder was asked for, or is needed, and none belongs to the model.
-    ModelError: it is damaged.
     """
-    from engine.inversion.encoder import open_encoder
-
     if job.encoder_file is not None:
-        return open_encoder(job.encoder_file, job.looks)
+        return job.encoder_file
     if job.start is StartPoint.MEAN:
         return None
     offer = offer_encoder(job.model, encoder_folders(user_places()))
     if offer.path is not None:
-        return open_encoder(offer.path, job.looks)
+        return offer.path
     if job.start is StartPoint.ENCODER:
         raise JobError(offer.reason, "Start from the mean.")
     if job.steps == 0:
         raise JobError(f"Without steps, only an encoder can find a portrait. {offer.reason}", "Give it some steps.")
     return None
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # opening it will say more
 
 
 def _photo_hash(path: Path) -> str:
