@@ -42,11 +42,13 @@ class KnownEncoder:
 
     Attributes:
         models: What it is used for.
+        waiting: What it was linked to, too, but others later.
     """
 
     path: Path
     metadata: PublishedMetadata
     models: tuple[ModelRef, ...]
+    waiting: tuple[ModelRef, ...] = ()
 
     @property
     def title(self) -> str:
@@ -104,11 +106,14 @@ def published_for(model: ModelRef, folder: Path) -> Path | None:
 def known_encoders(folder: Path) -> tuple[KnownEncoder, ...]:
     """Every published encoder that was kept, by name; damaged ones are passed over."""
     links = read_links(folder)
+    newest = {link.model.sha256: link.encoder for link in links if (folder / link.encoder).is_file()}
     found = []
     for path in sorted(folder.glob(f"{FILE_START}*.safetensors"))[:MAX_FILES]:
         with suppress(EngineError):
-            models = tuple(link.model for link in links if link.encoder == path.name)
-            found.append(KnownEncoder(path, read_published(path)[1], models))
+            own = [link.model for link in links if link.encoder == path.name]
+            used = tuple(model for model in own if newest[model.sha256] == path.name)
+            waiting = tuple(model for model in own if model not in used)
+            found.append(KnownEncoder(path, read_published(path)[1], used, waiting))
     return tuple(found)
 
 

@@ -92,6 +92,7 @@ _PLANS = {
     "palette": _Plan("Find an action…", ("Ctrl+K",)),
     "keys": _Plan("All keys", ("?",)),
     "shortcuts": _Plan("Keyboard shortcuts…", (), "Every action and its keys, to search and to change"),
+    "weights": _Plan("Optional weights…", (), "Nets that Graft uses when you have them, and portrait encoders"),
     "faster_previews": _Plan("Faster previews…", (), "Compile the drawing of previews for this processor, once"),
     "about": _Plan("About Graft"),
 }

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from gui.panels.mix_panel import MixPanel
     from gui.search.again import SearchAgain
     from gui.training.flow import TrainingFlow
+    from gui.weights_flow import WeightsFlow
 
 log = logging.getLogger("graft")
 
@@ -113,6 +114,9 @@ class LaterParts(QObject):
         actions["palette"].triggered.connect(lambda: self.help.show_palette())
         actions["shortcuts"].triggered.connect(lambda: self.help.show_shortcuts())
         actions["get_models"].triggered.connect(lambda: self.get_models.open())
+        actions["weights"].triggered.connect(lambda: self.weights.open())
+        self.opener.encoder_waits.connect(lambda: self.weights.open_encoders())
+        self.opener.encoder_added.connect(self.portraits.offer_encoder)
         self._connect_directions(parts.controls.directions)
         self._connect_comparing(parts)
         self._connect_mixing(parts.controls.mix)
@@ -120,7 +124,7 @@ class LaterParts(QObject):
     def close_later(self) -> None:
         """Those that were made; the rest is not made for this."""
         for name in (
-            "animating", "training", "measuring", "get_models", "doctor", "batch",
+            "animating", "training", "measuring", "get_models", "doctor", "batch", "weights",
             "mixing", "clipboard", "directions", "explore", "history",
             "again",
         ):  # fmt: skip
@@ -264,6 +268,14 @@ class LaterParts(QObject):
             self.window, self.collection, self.bridge, self.window.parts.shelf.tray, self.messages, self.places,
             self.opener.use_model, self,
         )
+
+    @cached_property
+    def weights(self) -> WeightsFlow:
+        from gui.weights_flow import WeightsFlow
+
+        flow = WeightsFlow(self.window, self.collection, self.messages, self.places.weights_folder, self)
+        flow.encoders_changed.connect(self.portraits.offer_encoder)
+        return flow
 
     @cached_property
     def animating(self) -> AnimateFlow:

@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
                 "export", "copy", None, "export_video", "key_here", None, "export_sheet", "batch", None,
                 "export_network",
             ),
-            "&Help": ("palette", "keys", "shortcuts", None, "faster_previews", None, "about"),
+            "&Help": ("palette", "keys", "shortcuts", None, "weights", "faster_previews", None, "about"),
         }
         for title, names in layout.items():
             menu = self.menuBar().addMenu(title)

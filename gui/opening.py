@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.encoder_events import EncoderKept
 from engine.errors import EngineError, MissingModelError, printable
 from engine.export.embedded import find_recipe
 from engine.latents import LatentStore
@@ -38,6 +39,8 @@ class Opener(QObject):
     session_found = Signal(object)  # Path
     looks_found = Signal(object)  # tuple[Path, ...]
     directions_found = Signal(object)  # tuple[Path, ...]
+    encoder_waits = Signal()  # one was kept, and belongs to no model yet
+    encoder_added = Signal()  # a model has another encoder now
     film_found = Signal()  # its timeline is the session's now
     locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
 
@@ -177,10 +180,40 @@ class Opener(QObject):
         if isinstance(event.result, ModelLoaded):
             self._collection.refresh()
             self._messages.warn_all(event.result.warnings)
+            self._tell_of_encoder(event.result)
             return event.result.model
+        if isinstance(event.result, EncoderKept):
+            self._tell_of_encoder_alone(event.result)
         if event.outcome is JobOutcome.FAILED and event.error is not None:
             self._messages.error(_named(event, event.error))
         return None
+
+    def _tell_of_encoder(self, loaded: ModelLoaded) -> None:
+        if not loaded.encoder:
+            return
+        name = printable(loaded.model.name, 60)
+        if loaded.is_twin:
+            said = f"The model in it is “{name}”, which is here already; its encoder ({loaded.encoder}) is used now."
+        else:
+            said = f"Added “{name}”, with its encoder ({loaded.encoder})."
+        self._messages.say(said, "Portraits that are searched for in it begin with the encoder.")
+        self.encoder_added.emit()
+
+    def _tell_of_encoder_alone(self, kept: EncoderKept) -> None:
+        title = printable(kept.title, 60)
+        if kept.model is not None:
+            name = printable(kept.model.name, 60)
+            self._messages.say(
+                f"The encoder “{title}” ({kept.sizes.words}) is used for “{name}” now.",
+                "They have the same mean latent.",
+            )
+            self.encoder_added.emit()
+        else:
+            self._messages.warn(
+                f"“{title}” is a portrait encoder ({kept.sizes.words}) without its generator.",
+                "It is kept. Choose the model that it was trained with.",
+                Choice("Choose its model…", self.encoder_waits.emit),
+            )
 
     # --- states whose models may be missing -----------------------------------------------------------------------
 

@@ -133,6 +133,12 @@ class PortraitFlow(QObject):
             self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
         self._bar.offer_here(self._found_before() is not None)
 
+    @Slot()
+    def offer_encoder(self) -> None:
+        """Look again which encoder model A has: another may have come."""
+        if self._portrait is not None and self._model is not None:
+            self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
+
     def _found_before(self) -> StoredLatent | None:
         """The latent on screen, if it was found in this photo, in model A: a search can go on from it."""
         state, portrait = self._session.state, self._portrait
