@@ -118,8 +118,14 @@ def paste(
                 engine.notes.extend([remark] if remark else [])
                 source = PortraitSource(photo, sha256, where, _framing(engine, state))
             settings = PasteSettings() if earlier is None else earlier.settings
-            given = {"seam": seam, "feather": feather, "opacity": opacity, "detail": detail}
-            settings = replace(settings, keep_exif=exif, **{k: v for k, v in given.items() if v is not None})
+            settings = replace(
+                settings,
+                seam=settings.seam if seam is None else seam,
+                feather=settings.feather if feather is None else feather,
+                opacity=settings.opacity if opacity is None else opacity,
+                detail=settings.detail if detail is None else detail,
+                keep_exif=exif,
+            )
             preset, painted = _mask(mask, recipe, same_photo=earlier is not None and earlier.sha256 == sha256)
             settings = replace(settings, preset=preset or settings.preset)
             shown = view or (View.BLEND if recipe is None else recipe.view)

@@ -53,7 +53,7 @@ class PasteSettings:
     seam: Seam = Seam.GRADIENT
     feather: float = 0.03
     opacity: float = 1.0
-    detail: float = 0.0
+    detail: float = 1.0
     keep_exif: bool = True
 
 

@@ -160,7 +160,7 @@ class _SeamSum:
 def photo_square(samples: Samples, place: CropPlace, size_px: int) -> Rgb:
     """The square of the photo, ``[size_px, size_px, 3]`` uint8 in the photo's colours."""
     white = float(np.iinfo(samples.dtype).max)
-    return np.rint(np.clip(_photo_square(samples, place, size_px) * (255 / white), 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(_photo_square(samples, place, size_px) * (255 / white), 0, 255)), np.uint8)
 
 
 def _photo_square(samples: Samples, place: CropPlace, size_px: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -29,6 +29,7 @@ MOST_PNG_BYTES = 1 << 20
 GUIDE_PX = 0.015
 GUIDE_EPS = 1e-3
 HEAD_ROUNDS = 4
+BLUR_ROOM_PX = 80
 BORDER = 0.02
 """The model's outermost pixels are left out: the photo there was padded, or is seen least in training."""
 
@@ -100,17 +101,14 @@ def eyes_in(place: CropPlace, left: tuple[float, float], right: tuple[float, flo
 
 def faded(mask: Mask, feather: float) -> Share:
     """A mask with its edge blurred, and nothing at the square's own border: ``[MASK_PX, MASK_PX]``, 0 to 1."""
-    share = mask.astype(np.float32) / 255
+    share: Share = mask.astype(np.float32) / np.float32(255)
     sigma = feather * MASK_PX / 2
     if sigma > 0.3:
-        padded = cv2.copyMakeBorder(share, *(4 * [_BLUR_ROOM]), cv2.BORDER_REPLICATE)
-        blurred = cv2.GaussianBlur(padded, (0, 0), sigma)[_BLUR_ROOM:-_BLUR_ROOM, _BLUR_ROOM:-_BLUR_ROOM]
-        share = blurred * _border(1 / MASK_PX, max(2 / MASK_PX, feather))
+        padded = np.pad(share, BLUR_ROOM_PX, "edge")
+        blurred = cv2.GaussianBlur(padded, (0, 0), sigma)[BLUR_ROOM_PX:-BLUR_ROOM_PX, BLUR_ROOM_PX:-BLUR_ROOM_PX]
+        share = np.asarray(blurred, np.float32) * _border(1 / MASK_PX, max(2 / MASK_PX, feather))
     share[share < 1 / 512] = 0
     return np.asarray(share, np.float32)
-
-
-_BLUR_ROOM = 80
 
 
 def _border(start: float = BORDER / 2, width: float = BORDER) -> Share:
@@ -132,7 +130,7 @@ def _oval(eyes: Points) -> Points:
 def _filled(outline: Points) -> Share:
     mask = np.zeros((MASK_PX, MASK_PX), np.uint8)
     cv2.fillPoly(mask, [np.rint(_rounded(outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    return mask.astype(np.float32) / 255
+    return mask.astype(np.float32) / np.float32(255)
 
 
 def _rounded(outline: Points, times: int = 3) -> Points:
@@ -165,12 +163,12 @@ def _head(crop: Rgb, face: Share, outline: Points) -> Share:
     cv2.setRNGSeed(1)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     try:
-        cv2.grabCut(small, labels, None, *models, HEAD_ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, labels, (0, 0, 1, 1), *models, HEAD_ROUNDS, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # a picture of one colour gives it nothing to tell apart
         return face
-    head = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    head = cv2.morphologyEx(head, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    head = cv2.morphologyEx(head, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    head = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
     _, parts = cv2.connectedComponents(head)
     centre = parts[np.clip(round(middle[1]), 0, half - 1), np.clip(round(middle[0]), 0, half - 1)]
     whole = (parts == centre).astype(np.float32) if centre else inside
@@ -185,7 +183,7 @@ def _guided(mask: Share, crop: Rgb) -> Share:
     guide = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     side = 2 * round(GUIDE_PX * MASK_PX) + 1
 
-    def mean(image: Share) -> Share:
+    def mean(image: NDArray[np.floating[Any]]) -> Share:
         return np.asarray(cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE), np.float32)
 
     m_guide, m_mask = mean(guide), mean(mask)

@@ -100,7 +100,7 @@ def _decoded(file: BinaryIO, image: ImageFile.ImageFile, most_bytes: int) -> tup
     if deep is not None:
         profile = image.info.get("icc_profile") or b""
         samples = _upright(deep, orientation)
-        pieces: Blobs = (memoryview(np.ascontiguousarray(strip)).cast("B") for strip in _strips(samples))
+        pieces: Blobs = (np.ascontiguousarray(strip).data.cast("B") for strip in _strips(samples))
         size, channels, bits = (samples.shape[1], samples.shape[0]), samples.shape[2], 16
     else:
         plain, profile = _own_colours(image, notes)
@@ -211,7 +211,7 @@ def _deep_samples(
         return None
     if found.ndim == 2:
         found = np.repeat(found[..., None], 3, axis=2)
-    return found[..., [2, 1, 0, 3] if found.shape[2] == 4 else [2, 1, 0]]
+    return np.asarray(found[..., [2, 1, 0, 3] if found.shape[2] == 4 else [2, 1, 0]], np.uint16)
 
 
 def _is_deep(file: BinaryIO, image: ImageFile.ImageFile) -> bool:

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
@@ -75,8 +76,8 @@ def encoded_photo(photo: PhotoFile, suffix: str) -> Iterable[Bytes]:
             return (_pillow(Image.fromarray(eight_bits(photo.samples)), "WEBP", photo, **options),)
         case _:
             _check_edge(photo, "JPEG", MAX_JPEG_PX)
-            opaque = Image.fromarray(_over_white(eight_bits(photo.samples)))
-            plain = _pillow(opaque, "JPEG", photo, quality=JPEG_QUALITY, subsampling=0)
+            image = Image.fromarray(opaque(eight_bits(photo.samples)))
+            plain = _pillow(image, "JPEG", photo, quality=JPEG_QUALITY, subsampling=0)
             return (plain if photo.recipe_json is None else with_jpeg_recipe(plain, photo.recipe_json),)
 
 
@@ -86,11 +87,23 @@ def eight_bits(samples: Samples) -> NDArray[np.uint8]:
     return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _over_white(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def opaque(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Transparent parts laid over white."""
     if samples.shape[2] == 3:
         return samples
     share = samples[..., 3:].astype(np.uint16)
     return ((samples[..., :3] * share + 255 * (255 - share) + 127) // 255).astype(np.uint8)
+
+
+def jpeg_change(jpeg: bytes, samples: NDArray[np.uint8]) -> tuple[float, int]:
+    """By how much a JPEG differs from what went into it: on average, and at most."""
+    total, most = 0, 0
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        for rows in _strips(samples):
+            part = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+            apart = cv2.absdiff(part, np.ascontiguousarray(samples[rows]))
+            total, most = total + int(apart.sum(dtype=np.int64)), max(most, int(apart.max()))
+    return total / samples.size, most
 
 
 def _pillow(image: Image.Image, kind: str, photo: PhotoFile, **options: object) -> bytes:

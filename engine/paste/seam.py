@@ -58,7 +58,7 @@ def membrane(difference: Samples, weights: Samples) -> Samples:
             total = float(held.sum())
             if total <= 0:
                 return np.zeros_like(difference)
-            field = field + sums.sum(axis=(0, 1)) / total
+            field = np.asarray(field + sums.sum(axis=(0, 1)) / total, np.float32)
         field = _relaxed(field, sums * HOLD, held[..., None] * HOLD, SWEEPS if number else 8 * SWEEPS)
     return field
 
@@ -86,7 +86,7 @@ def alike(photo: Samples, picture: Samples) -> Samples:
 
     Source: the structure term of Wang et al. 2004, "Image quality assessment".
     """
-    one, other = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (photo, picture))
+    one, other = (np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32) for image in (photo, picture))
     sigma = max(1.0, ALIKE_PX * len(one))
 
     def mean(image: Samples) -> Samples:
