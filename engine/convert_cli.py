@@ -59,10 +59,12 @@ def _form_of(out: Path) -> NetworkFormat:
 
 
 def _copy_converted(file: Path, out: Path) -> list[str]:
-    """Opening a model converts it; that file is taken as it is. Needs no torch."""
+    """Opening a model converts it; that file is taken as it is. Needs no torch, but for a tuned one."""
     from engine.checkpoints.convert import open_checkpoint
 
     opened = open_checkpoint(file)
+    if opened.is_difference:
+        return _write(file, out, NetworkFormat.GRAFT)[1]
     try:
         with open(opened.safetensors_path, "rb") as converted:
             write_atomic(out, iter(lambda: converted.read(CHUNK_BYTES), b""))

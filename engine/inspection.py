@@ -136,6 +136,9 @@ def _model_lines(path: Path, opened: OpenedCheckpoint, network: NetworkDescripto
     yield f"  faces        {faces}"
     yield f"  read from    {opened.metadata.source.layout or 'unknown'}"
     yield f"  SHA-256      {opened.sha256}"
+    if network.tuned_from is not None:
+        kept = ", kept as a difference to it" if opened.is_difference else ""
+        yield f"  tuned from   {network.tuned_from.name} ({network.tuned_from.sha256[:12]}){kept}"
     for step in opened.metadata.lineage:
         yield f"  lineage      {json.dumps(step)[:90]}"
     for warning in opened.metadata.warnings:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.checkpoints.canonical import check_canonical, is_canonical, read_tensors
 from engine.checkpoints.convert import discard_if_damaged
 from engine.device import GIB, free_memory, return_freed_memory
 from engine.errors import CorruptModelError, MissingModelError, ModelError, OutOfMemoryError
 from engine.network import Network, Origin, load_network
+from engine.network_metadata import NetworkMetadata
+from engine.pivot_file import is_pivot
+from engine.pivot_parent import Find, ParentPlaces, read_tuned
 from engine.state import ModelRef
 
 Load: TypeAlias = Callable[[Path, str], Network]
@@ -57,7 +63,7 @@ class ModelPool:
         self._locator = locator
         self.device = device
         self.budget_bytes = budget_bytes
-        self._load = load or read_network
+        self._load = load or partial(read_network, find=locator.locate)
         self._free = free
         self._loaded: OrderedDict[str, Network] = OrderedDict()
         self.extra_bytes: Callable[[Network], int] = lambda network: 0
@@ -135,13 +141,17 @@ class ModelPool:
         return True
 
 
-def read_network(path: Path, device: str) -> Network:
+def read_network(path: Path, device: str, find: Find | None = None) -> Network:
     """A network from a file that the library names.
+
+    Args:
+        find: Where to look first for the parent of a tuned model, which is kept as a difference.
 
     Graft's own format is read where it lies: it has been through `open_checkpoint` already, which would copy it into
     its cache under another hash. Anything else goes through `load_network`.
 
     Raises:
+        MissingModelError: the parent of a tuned model is nowhere.
         ModelError: with what is wrong with the file. A damaged conversion is removed from the cache.
     """
     if discard_if_damaged(path):
@@ -149,15 +159,21 @@ def read_network(path: Path, device: str) -> Network:
         raise CorruptModelError(problem, "Open the model's own file again.")
     try:
         with open(path, "rb") as file:
-            if is_canonical(file, path.stat().st_size):
+            size = path.stat().st_size
+            if is_canonical(file, size):
                 checked = check_canonical(file)
-                tensors = {name: torch.from_numpy(values) for name, values in read_tensors(file, checked).items()}
-                found = checked.metadata
-                origin = Origin(found.source, found.lineage, found.warnings, found.framing)
-                return Network.from_tensors(found.network, tensors, device, origin=origin)
+                return _network(checked.metadata, read_tensors(file, checked), device)
+            if is_pivot(file, size):
+                return _network(*read_tuned(path, ParentPlaces(find)), device)
     except OSError as error:
         raise ModelError(f"{path.name:.80} cannot be read: {error.strerror}.", "Open the model again.") from error
     return load_network(path, device)
+
+
+def _network(found: NetworkMetadata, values: Mapping[str, NDArray[np.float32]], device: str) -> Network:
+    tensors = {name: torch.from_numpy(one) for name, one in values.items()}
+    origin = Origin(found.source, found.lineage, found.warnings, found.framing)
+    return Network.from_tensors(found.network, tensors, device, origin=origin)
 
 
 def weight_bytes(network: Network) -> int:
