@@ -81,6 +81,7 @@ class AlignView(QWidget):
         self._press = QPointF()
         self._before_zoom = FITTED
         self._has_moved = False
+        self._box = QRectF()
         self._strip = FaceStrip(self)
         self._strip.hide()
         self._strip.picked.connect(self.choose_face)
@@ -414,6 +415,12 @@ class AlignView(QWidget):
         return super().event(event)
 
     def _preview_box(self) -> QRectF:
+        """It stays where it is under the hand."""
+        if self._grip is None:
+            self._box = self._free_corner()
+        return self._box
+
+    def _free_corner(self) -> QRectF:
         busy = [align_paint.polygon(self._screen_corners()).boundingRect()]
         busy += [self._face_box(self._crop.faces[number]).adjusted(-8, 0, 8, 22) for number in self._others()]
         return align_paint.preview_rect(self._stage.area, busy)
@@ -433,13 +440,13 @@ class AlignView(QWidget):
             align_paint.paint_crop(painter, box, self._screen_corners())
             for number in self._others():
                 align_paint.paint_face(painter, theme, self._face_box(self._crop.faces[number]), OTHER_FACE)
+            if self._crop.corners:
+                align_paint.paint_preview(painter, theme, self._preview_box(), self._crop.preview)
             self._paint_handles(painter)
             painter.restore()
             head = QRectF(16, 0, area.width() - 32, self._head_px)
             is_complaint = bool(self._crop.complaint)
             align_paint.paint_head(painter, theme, head, self.said, self._how(), is_complaint=is_complaint)
-            if self._crop.corners:
-                align_paint.paint_preview(painter, theme, self._preview_box(), self._crop.preview)
 
     def _paint_handles(self, painter: QPainter) -> None:
         theme, handles = current_theme(), self.handles()

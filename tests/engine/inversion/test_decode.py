@@ -8,9 +8,11 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pillow_heif
 import pytest
+from hand_made_icc import D50, D65, DISPLAY_P3, PROPHOTO, SRGB, display_profile, to_xyz
 from PIL import Image, ImageCms
 
 from engine.errors import UnreadableImageError
@@ -134,6 +136,14 @@ def test_that_brightness_beyond_all_measure_is_scaled_and_told() -> None:
     assert "brightness" in picture.notes[0]
 
 
+@pytest.mark.parametrize("suffix", [".tiff", ".png"])
+def test_that_sixteen_bits_of_colour_keep_their_brightness(suffix: str) -> None:
+    pixels = np.asarray(corners())[:, :, ::-1].astype(np.uint16) * 257
+    is_written, data = cv2.imencode(suffix, pixels)
+    assert is_written
+    assert_upright_corners(opened(data.tobytes()), tolerance=1)
+
+
 def test_that_black_and_white_is_read() -> None:
     picture = opened(saved(Image.fromarray(np.eye(16, dtype=bool)), "PNG"))
     np.testing.assert_array_equal(picture.pixels[:, :, 0], np.eye(16) * 255)
@@ -185,6 +195,25 @@ def test_that_a_colour_profile_is_obeyed(kind: str) -> None:
     picture = opened(saved(Image.new("RGB", (16, 16), (200, 60, 40)), kind, icc_profile=red_green_swapped_profile()))
     assert np.abs(picture.pixels[8, 8].astype(int) - [60, 200, 40]).max() <= 6
     assert picture.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("primaries", "white", "gamma"), [(DISPLAY_P3, D65, 2.2), (PROPHOTO, D50, 1.8)], ids=["Display P3", "ProPhoto"]
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "HEIF"])
+def test_that_a_wide_gamut_comes_out_in_the_same_colours(
+    kind: str, primaries: tuple[tuple[float, float], ...], white: tuple[float, float], gamma: float
+) -> None:
+    wide, narrow = to_xyz(primaries, white), to_xyz(SRGB, D65)
+    for colour in (RED, GREEN, BLUE, WHITE, (224, 172, 138)):
+        share = np.array(colour) / 255
+        linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+        stored = np.rint(255 * np.linalg.solve(wide, narrow @ linear).clip(0, 1) ** (1 / gamma)).astype(int)
+        image = Image.new("RGB", (16, 16), tuple(stored.tolist()))
+        picture = opened(saved(image, kind, icc_profile=display_profile(wide, gamma, "wide")))
+        tolerance = 4 if kind in ("PNG", "TIFF") else LOSSY_TOLERANCE
+        assert np.abs(picture.pixels[8, 8].astype(int) - colour).max() <= tolerance
+        assert picture.notes == ()
 
 
 def test_that_an_srgb_profile_changes_nothing() -> None:

@@ -84,6 +84,9 @@ def test_that_a_missing_file_a_folder_and_a_pipe_are_told_apart_at_once(tmp_path
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         assert "device" in refusal(tmp_path / "pipe").user_message
+        (tmp_path / "round.jpg").symlink_to(tmp_path / "and round.jpg")
+        (tmp_path / "and round.jpg").symlink_to(tmp_path / "round.jpg")
+        assert "cannot be read" in refusal(tmp_path / "round.jpg").user_message
     assert "\0" not in refusal(Path("nul\0byte")).user_message
     assert time.perf_counter() - started < 1.0
 
