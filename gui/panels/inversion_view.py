@@ -176,13 +176,13 @@ class InversionView(QWidget):
         if newest is not None:
             self._newest = newest
         self._fraction = fraction
-        self.words.setText(text)
+        self._say(text)
         self._refresh()
 
     def set_state(self, state: SearchState, text: str = "") -> None:
         self._state = state
         if text:
-            self.words.setText(text)
+            self._say(text)
         if state is SearchState.ENDED:
             self._fraction = None
             self._newest = None
@@ -192,6 +192,9 @@ class InversionView(QWidget):
         """A finer picture of an earlier step than the one that was kept."""
         if self._stop is not None and stop.step == self._stop.step:
             self.pictures.set_found(picture)
+
+    def _say(self, text: str) -> None:
+        self.words.setText(text.replace(" %", "\N{NO-BREAK SPACE}%"))
 
     def _refresh(self) -> None:
         shown = self._shown

@@ -333,7 +333,7 @@ def test_that_the_steps_of_the_last_search_stay_until_another_begins(desk: Desk)
     view = view_of(desk)
     assert desk.studio.window.centre is view
     assert view.state is SearchState.ENDED
-    assert "Pixels 3.0 % off" in view.words.text(), "the numbers of the result are said"
+    assert "Pixels 3.0\N{NO-BREAK SPACE}% off" in view.words.text(), "the numbers of the result are said"
     assert not view.pause.isVisible()
     assert view.stop is not None
     assert view.stop.is_result
@@ -475,14 +475,17 @@ def test_that_the_numbers_stand_under_the_wipe_and_the_present_picture_can_be_me
     studio.compare.compare_with_photo()
     line = studio.compare._likeness.line
     assert line.isVisible()
-    assert "As found: pixels 3.0 % off" in line.words.text()
+    assert "As found: Pixels 3.0 % off" in line.accessibleName()
+    assert "test features" in line.words.text(), "the judge is named"
     found.wait_until(line.measure.isEnabled)
     line.measure.click()
-    found.wait_until(lambda: "On screen: pixels 8.0 % off" in line.words.text())
+    found.wait_until(lambda: "On screen: Pixels 8.0 % off" in line.accessibleName())
+    shown = [cell.text() for cell in line._rows["On screen"] if cell.isVisible()]
+    assert shown == ["8.0 %", "2.0 %", "0.400"], "identity is left out where it is not known"
     (job,) = [job for job in found.engine.submitted if isinstance(job, MeasureLikeness)]
     assert (job.state, job.view) == (found.state, View.BLEND)
     studio.session.edit(with_seed(found.state, 4))
-    assert "On screen" not in line.words.text()
+    assert "On screen" not in line.accessibleName()
     assert not line.isVisible(), "a seed has no photo"
 
 
