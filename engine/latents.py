@@ -127,6 +127,12 @@ class LatentStore:
         path = self._path(key)
         return path is not None and path.is_file()
 
+    def let_go(self, *keys: str) -> None:
+        """Forget entries that nobody will ask for again; what is on disk stays there."""
+        with self._lock:
+            for key in keys:
+                self._recent.pop(key, None)
+
     def shapes(self, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
         """``(num_ws, w_dim)`` of those keys that are here and hold a latent."""
         found = {}

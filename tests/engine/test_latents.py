@@ -151,3 +151,10 @@ def test_that_many_threads_can_share_a_store(folder: Path) -> None:
     assert len(keys) == 80
     assert len(set(keys)) == 23
     assert all(np.isfinite(store.ws(key)).all() for key in keys)
+
+
+def test_that_what_is_let_go_of_is_forgotten_in_memory_and_stays_on_disk(tmp_path: Path) -> None:
+    for store, stays in ((LatentStore(), False), (LatentStore(tmp_path), True)):
+        key = store.put_ws(some_ws())
+        store.let_go(key, "unknown")
+        assert store.has(key) is stays
