@@ -220,11 +220,14 @@ class JobHandlers:
         from engine.inversion.likeness_measure import measure_likeness
         from engine.inversion.objective import aim
         from engine.inversion.project import invert_portrait
+        from engine.inversion.published_encoders import PublishedEncoder, look_by_look
 
         (network,) = self._pipeline.models.networks([job.model])
         encoder = self._encoder_for(job)
         source = PortraitSource(job.path, sha256, job.face, self.crop_of(job.model)[0])
         started = time.perf_counter()
+        if isinstance(encoder, PublishedEncoder):
+            encoder = yield from look_by_look(encoder, cut, network)
         projection = invert_portrait(
             network,
             cut,

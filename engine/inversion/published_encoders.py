@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from engine.checkpoints.safetensors_file import Header
 from engine.encoder_links import title_of
 from engine.errors import CorruptModelError, ModelError
 from engine.imaging import from_rgb
+from engine.job_table import Step
 from engine.nets.feature_pyramid import AllStyles, SingleStyle, StyleRows
 from engine.nets.irse import IrSe50, ResNet34
 from engine.network import Network
@@ -143,6 +144,28 @@ class PublishedEncoder:
         if space is CodeSpace.Z_PLUS:
             return mapped
         return nearest([fitted(codes, network), mapped], images, network)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What an encoder has said of one portrait (`engine.inversion.encoder.PortraitEncoderLike`)."""
+
+    name: str
+    ws: Tensor
+
+    def encode(self, target: NDArray[np.uint8], network: Network) -> Tensor:
+        return self.ws
+
+
+def look_by_look(
+    encoder: PublishedEncoder, target: NDArray[np.uint8], network: Network
+) -> Generator[Step, None, Encoded]:
+    """Have an encoder look as often as it does, as part of a job that can be left between two looks."""
+    found: Tensor | None = None
+    for look, found in enumerate(encoder.encode_steps(target, network), 1):  # noqa: B007 - the last one is wanted
+        yield Step(f"Look {look} of {encoder.steps}", look / encoder.steps)
+    assert found is not None, "every encoder looks once"
+    return Encoded(encoder.name, found)
 
 
 def fitted(codes: Tensor, network: Network) -> Tensor:

@@ -176,6 +176,23 @@ def test_that_another_encoder_can_be_named_for_a_search_and_must_fit(
         engine.run(search(photo, other.model, encoder_file=named))
 
 
+@pytest.mark.parametrize(("looks", "said"), [(None, 5), (2, 2)])
+def test_that_restyle_looks_again_and_others_get_their_turn_in_between(
+    engine: Headless, tmp_path: Path, photo: Path, looks: int | None, said: int
+) -> None:
+    found = loaded(engine, write(tmp_path / "restyle.pt", encoder_checkpoint("enc_restyle_psp")))
+    told: list[str] = []
+    engine.report = lambda text, fraction=None: told.append(text)
+    result = engine.run(search(photo, found.model, looks=looks))
+    assert isinstance(result, PortraitInverted)
+    assert [text for text in told if text.startswith("Look ")] == [f"Look {n} of {said}" for n in range(1, said + 1)]
+    path = offered(found.model)
+    assert path is not None
+    cut = np.ascontiguousarray(result.target[:, :, 2::-1])
+    alone = load_published(path, looks or 5).encode(cut, load_network(tmp_path / "restyle.pt"))
+    np.testing.assert_allclose(engine.store.ws(result.latent.key), alone[0].numpy(), atol=1e-3)
+
+
 def test_that_inspecting_tells_of_the_encoder_and_keeps_nothing(w: Checkpoint, tmp_path: Path) -> None:
     whole = inspect_file(write(tmp_path / "whole.pt", w))
     assert whole.facts["kind"] == "model"
