@@ -10,10 +10,11 @@ from torch import Tensor
 
 from engine.errors import PortraitError
 from engine.imaging import from_rgb
+from engine.inversion.identity import open_identity
 from engine.inversion.likeness_measure import measure_likeness
 from engine.inversion.lpips import choose_distance
 from engine.inversion.objective import as_rgb
-from engine.job_table import JobSteps, Step
+from engine.job_table import Background, JobSteps, Step
 from engine.likeness_events import LikenessMeasured, MeasureLikeness
 from engine.pipeline import Pipeline
 from engine.places import user_places
@@ -37,13 +38,14 @@ def measure_picture(job: MeasureLikeness, pipeline: Pipeline) -> JobSteps:
             image: Tensor = stop.value
             break
         yield Step("Drawing the picture", 0.8 * synthesis.fraction)
-    yield Step("Comparing it with the photo", 0.8)
+    weights = user_places().weights_folder
+    identity = yield Background(lambda: open_identity(weights), "Comparing it with the photo")
     with torch.inference_mode(False), torch.no_grad():
         image = image.clone()  # what is drawn for the screen may not be looked at by a network that could learn
         target = fitted(job.target, image)
-        judge = choose_distance(user_places().weights_folder)
+        judge = choose_distance(weights)
         perceptual = float(judge.aimed_at(target)(as_rgb(image).clamp(-1, 1)))
-        likeness = measure_likeness(image, target, perceptual, judge.name)
+        likeness = measure_likeness(image, target, perceptual, judge.name, identity)
     return LikenessMeasured(job.state, job.view, likeness)
 
 

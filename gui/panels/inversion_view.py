@@ -19,6 +19,7 @@ BAR_PX = 2
 PLOT_WIDTH_PX = 760
 MARGIN_PX = 24
 PAIR, WIPE = "pair", "wipe"
+NO_STEP = "There is no step to take yet"
 WAYS = (
     Segment(PAIR, "Pair", "Side by side; press the right picture to see the portrait in its place (W)"),
     Segment(WIPE, "Wipe", "One picture with a handle: the portrait left of it, what is found right of it (W)"),
@@ -221,16 +222,16 @@ class InversionView(QWidget):
         for button in (self.pause, self.copy, self.keep, self.cancel):
             button.setVisible(runs)
         self.compare.setVisible(not runs)
-        can_take = stop is not None and stop.latent is not None
+        can_take = stop is not None
         self.take.setEnabled(can_take)
         self.copy.setEnabled(can_take)
-        self.keep.setEnabled(stop is not None)
-        self.take.setText(_take_words(self._stop))
+        self.keep.setEnabled(self._shown is not None and bool(self._shown.trail.points))
+        self.take.setText(_take_words(stop))
         ends = ", and end the search" if runs else ""
-        take = f"Put the step on screen under the sliders{ends} (Enter)"
-        copy = "Put the step on screen under the sliders and on the shelf; the search goes on (Shift+Enter)"
-        self.take.setToolTip(take if can_take else _no_step(stop))
-        self.copy.setToolTip(copy if can_take else _no_step(stop))
+        take = f"Put this step under the sliders{ends} (Enter)"
+        copy = "Put this step under the sliders and on the shelf; the search goes on (Shift+Enter)"
+        self.take.setToolTip(take if can_take else NO_STEP)
+        self.copy.setToolTip(copy if can_take else NO_STEP)
         in_card = "; the search goes on in its card, and a click on that comes back here" if runs else ""
         self.back.setToolTip(f"Back to the picture{in_card} (Esc)")
 
@@ -282,7 +283,7 @@ class InversionView(QWidget):
 
     def _take(self, *, goes_on: bool) -> None:
         stop = self.stop
-        if stop is not None and stop.latent is not None:
+        if stop is not None:
             self.take_wanted.emit(stop, goes_on and self._state is not SearchState.ENDED)
 
     # --- events ----------------------------------------------------------------------------------------------------
@@ -334,9 +335,3 @@ def _take_words(stop: Stop | None) -> str:
     if stop is None:
         return "Take this step"
     return "Take the best" if stop.is_result else f"Take step {stop.step}"
-
-
-def _no_step(stop: Stop | None) -> str:
-    if stop is None:
-        return "There is no step to take yet"
-    return "Of this step only the picture is known"

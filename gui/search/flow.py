@@ -215,7 +215,7 @@ class SearchFlow(QObject):
     def _take(self, stop: Stop, goes_on: bool) -> None:
         """Put a step on the shelf and under the sliders."""
         job_id, search = self._watched, self._find(self._watched)
-        if search is None or stop.latent is None:
+        if search is None:
             return
         job, runs = search.job, job_id in self._searches
         name = job.name if stop.is_result else f"{job.name}, step {stop.step}"
@@ -273,7 +273,7 @@ class SearchFlow(QObject):
     @Slot(object)
     def _look_closer(self, stop: Stop | None) -> None:
         search = self._find(self._watched)
-        self._wanted_sharp = None if stop is None or stop.latent is None or search is None else (search, stop)
+        self._wanted_sharp = None if stop is None or search is None else (search, stop)
         self._thumbnails.drop_wishes(SHARP_PREFIX)
         self._rest.start()
 
@@ -281,10 +281,9 @@ class SearchFlow(QObject):
     def _draw_sharp(self) -> None:
         if self._wanted_sharp is None or not self._watched:
             return
-        search, latent = self._wanted_sharp[0], self._wanted_sharp[1].latent
-        if latent is not None:
-            state = EditState(model_a=search.job.model, latent=latent, truncation_psi=1.0)
-            self._thumbnails.want(SHARP_PREFIX + latent.key, state, View.A, size_px=SHARP_PX, first=True)
+        search, stop = self._wanted_sharp
+        state = EditState(model_a=search.job.model, latent=stop.latent, truncation_psi=1.0)
+        self._thumbnails.want(SHARP_PREFIX + stop.latent.key, state, View.A, size_px=SHARP_PX, first=True)
 
     @Slot(str, QImage)
     def _take_sharp(self, tag: str, picture: QImage) -> None:
@@ -292,7 +291,7 @@ class SearchFlow(QObject):
             return
         self._thumbnails.forget(tag)  # large, and seldom wanted again
         wanted = self._wanted_sharp
-        if wanted is not None and wanted[1].latent is not None and tag == SHARP_PREFIX + wanted[1].latent.key:
+        if wanted is not None and tag == SHARP_PREFIX + wanted[1].latent.key:
             self._view.show_sharp(wanted[1], picture)
 
     # --- the end --------------------------------------------------------------------------------------------------

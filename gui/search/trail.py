@@ -17,18 +17,18 @@ MOST_STOPS = 201
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stop:
-    """A step whose picture is known.
+    """A step that one can go back to.
 
     Attributes:
         distance: Mean absolute difference from the portrait, 0 to 1, where it is known.
-        latent: What the picture shows; None where the engine did not keep it.
+        latent: What the picture shows.
         is_result: It is what the search ended with: the best of all.
     """
 
     step: int
     picture: QImage
+    latent: StoredLatent
     distance: float | None = None
-    latent: StoredLatent | None = None
     is_result: bool = False
 
     @property
@@ -58,17 +58,16 @@ class Trail:
             return False
         if event.distance is not None and (not self.points or event.step > self.points[-1][0]):
             self.points.append((event.step, event.distance))
-        if event.preview is None:
+        if event.preview is None or event.latent is None:
             return False
-        picture = to_thumbnail(event.preview, PICTURE_PX)
-        self._add(Stop(event.step, picture, event.distance, event.latent))
+        self._add(Stop(event.step, to_thumbnail(event.preview, PICTURE_PX), event.latent, event.distance))
         return True
 
     def end(self, result: PortraitInverted) -> None:
         """Take in what it ended with, in place of what its last step showed."""
         picture = to_thumbnail(result.image, PICTURE_PX)
         self.stops = [one for one in self.stops if one.step < result.steps]
-        self.stops.append(Stop(result.steps, picture, result.likeness.pixel, result.latent, is_result=True))
+        self.stops.append(Stop(result.steps, picture, result.latent, result.likeness.pixel, is_result=True))
 
     def _add(self, stop: Stop) -> None:
         if self.stops and stop.step <= self.stops[-1].step:

@@ -15,7 +15,9 @@ from engine.device import DeviceChoice
 from engine.errors import PortraitError
 from engine.file_hash import file_sha256
 from engine.imaging import to_bgrx
+from engine.inversion import likeness_job
 from engine.inversion.likeness_job import fitted, measure_picture
+from engine.job_table import Background
 from engine.latents import LatentStore
 from engine.library import Library
 from engine.likeness_events import LikenessMeasured, MeasureLikeness
@@ -46,13 +48,24 @@ def state(library: Library, tmp_path: Path) -> EditState:
 
 
 def measured(job: MeasureLikeness, pipeline: Pipeline) -> LikenessMeasured:
-    found: list[LikenessMeasured] = []
+    steps, answer = measure_picture(job, pipeline), None
+    result: list[object] = []
 
-    def run() -> Iterator[object]:
-        found.append((yield from measure_picture(job, pipeline)))  # type: ignore[arg-type]
+    def step() -> bool:
+        nonlocal answer
+        try:
+            item = steps.send(answer)
+        except StopIteration as stop:
+            result.append(stop.value)
+            return False
+        answer = item.call() if isinstance(item, Background) else None
+        return True
 
-    list(run())
-    return found[0]
+    while step():
+        pass
+    (found,) = result
+    assert isinstance(found, LikenessMeasured)
+    return found
 
 
 def test_that_a_picture_is_all_but_alike_to_itself(pipeline: Pipeline, state: EditState) -> None:
@@ -70,6 +83,15 @@ def test_that_another_face_is_less_alike(pipeline: Pipeline, state: EditState) -
     other = measured(MeasureLikeness(with_seed(state, 6), target, View.A), pipeline).likeness
     assert other.pixel > 5 * same.pixel
     assert other.perceptual > same.perceptual
+
+
+def test_that_identity_is_told_with_the_weights_that_it_needs(
+    pipeline: Pipeline, state: EditState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = to_bgrx(pipeline.render(state, View.A))
+    assert measured(MeasureLikeness(state, target, View.A), pipeline).likeness.identity is None
+    monkeypatch.setattr(likeness_job, "open_identity", lambda _folder: lambda _a, _b: 0.25)
+    assert measured(MeasureLikeness(state, target, View.A), pipeline).likeness.identity == 0.25
 
 
 def test_that_a_crop_of_another_size_is_brought_to_the_pictures() -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from desk import Desk, MakeDesk
 from fake_engine import paint
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
 from engine.file_hash import file_sha256
 from engine.likeness_events import MeasureLikeness
-from engine.messages import InvertPortrait, JobOutcome, PortraitInverted, StartPoint
+from engine.messages import InvertPortrait, JobOutcome, JobProgress, PortraitInverted, StartPoint
 from engine.state import StoredLatent, View, with_models, with_seed
 from gui.canvas import CanvasMode
 from gui.comparison import Still
@@ -110,7 +110,7 @@ def test_that_a_hand_on_the_curve_shows_the_nearest_step_while_the_search_goes_o
     QTest.keyClick(view, Qt.Key.Key_End)
     assert view.stop is not None
     assert view.stop.step == 60
-    assert view.take.text() == "Take this step"
+    assert view.take.text() == "Take step 60"
 
 
 def test_that_the_arrow_keys_walk_the_steps(desk: Desk) -> None:
@@ -244,17 +244,20 @@ def test_that_a_taken_step_gets_its_source_its_likeness_and_its_photo(desk: Desk
     assert measured.state.truncation_psi == 1.0
 
 
-def test_that_a_step_of_which_only_the_picture_is_known_cannot_be_taken_and_says_why(desk: Desk) -> None:
+def test_that_a_picture_between_two_steps_is_shown_but_the_step_before_is_what_is_taken(desk: Desk) -> None:
     job_id = searching(desk)
-    run(desk, job_id, 0, 20)
-    stop = desk.studio.searches._searches[job_id].trail.stops[-1]
-    object.__setattr__(stop, "latent", None)
     view = view_of(desk)
-    view.show_newest()
     assert not view.take.isEnabled()
-    assert view.take.toolTip() == "Of this step only the picture is known"
+    assert view.take.toolTip() == "There is no step to take yet"
+    run(desk, job_id, 0, 20)
+    job, picture = desk.engine.jobs[job_id], paint(with_seed(desk.state, 9), View.A, 32)
+    desk.engine.publish(JobProgress(job_id, job, 0.3, "Adding detail", 1.0, 4.0, picture, step=30, distance=0.2))
+    desk.wait_until(lambda: len(view.plot.points) == 3)
+    assert view.found is not None
+    assert view.found.size() == QSize(32, 32), "as it came"
+    assert view.take.text() == "Take step 20"
     QTest.keyClick(view, Qt.Key.Key_Return)
-    assert desk.engine.cancelled == []
+    assert shown_latent(desk).key == latent_of(desk, 20)
 
 
 def test_that_a_step_is_taken_in_its_own_model_when_another_is_a_by_now(desk: Desk) -> None:
