@@ -62,6 +62,7 @@ from engine.models import ModelLocator
 from engine.network import Network
 from engine.paste_events import PasteBack, PreviewPaste
 from engine.pipeline import Pipeline
+from engine.pivot_events import TunePivot
 from engine.places import user_places
 from engine.portrait_source import PortraitSource
 from engine.preview.exit_colour import ExitCorrection
@@ -79,6 +80,10 @@ KEPT_DISTANCES = 256
 
 THUMBNAIL_BLOCK_PX = 256
 """Thumbnails of larger models are made from this block: the way to the top takes many times as long."""
+
+
+THUMBNAIL_TURN_S = 0.02
+"""How long one draws before others get their turn: beside a search, every turn costs a step of it."""
 
 
 class KnownModel(Protocol):
@@ -152,6 +157,10 @@ class JobHandlers:
                 return draw_sheet(job, self._pipeline)
             case DrawLines():
                 return self._draw_lines(job)
+            case TunePivot():
+                from engine.inversion.pivot_job import tune_portrait
+
+                return tune_portrait(job, self._pipeline, self._library)
             case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
                 return self._direction_jobs.begin(job)
             case PasteBack() | PreviewPaste():
@@ -316,9 +325,12 @@ class JobHandlers:
         # What is on screen is in the cache already; other states would only push it out.
         synthesis = self._pipeline.start(edit, keep=False)
         enough_px = max(job.size_px, THUMBNAIL_BLOCK_PX)
+        begun = time.perf_counter()
         while not synthesis.done and synthesis.size_px < enough_px:
             synthesis.step()
-            yield Step("Drawing", synthesis.fraction)
+            if time.perf_counter() - begun >= THUMBNAIL_TURN_S:
+                yield Step("Drawing", synthesis.fraction)
+                begun = time.perf_counter()
         image = synthesis.image
         assert image is not None, "the last block of every network makes a picture"
         if self._exits is not None:

@@ -49,13 +49,14 @@ from engine.messages import (
     SaveBlend,
 )
 from engine.paste_events import PasteBack, PreviewPaste
+from engine.pivot_events import TunePivot
 from engine.state import StoredLatent
 
 BACKGROUND_THREADS = 2
 LAST_TURNS = 20
 """How often a job that must end may still come back, on its way to what it has to give."""
 
-ONE_AT_A_TIME = (InvertPortrait,)
+ONE_AT_A_TIME = (InvertPortrait, TunePivot)
 """Jobs that hold so much memory that the second waits for the first."""
 
 _DOING = {
@@ -69,6 +70,7 @@ _DOING = {
     SaveBlend: "saving a blended model",
     ExportNetwork: "exporting a network",
     CompareWeights: "comparing the weights of two models",
+    TunePivot: "tuning a model to a portrait",
     DrawSheet: "drawing a contact sheet",
     DrawLines: "drawing a photo in lines",
     FindDirections: "finding directions",
@@ -134,7 +136,7 @@ class _Task:
 
     @property
     def heavy(self) -> bool:
-        return isinstance(self.job, ONE_AT_A_TIME)
+        return isinstance(self.job, ONE_AT_A_TIME) and not _is_at_once(self.job)
 
     @property
     def elapsed_s(self) -> float:
@@ -146,6 +148,11 @@ class _Task:
     def set_paused(self, paused: bool) -> None:
         self.worked_s, self.since = self.elapsed_s, time.perf_counter()
         self.paused, self.pause_untold = paused, True
+
+
+def _is_at_once(job: Job) -> bool:
+    """Whether it takes what an encoder says as it is: no search that another has to wait for."""
+    return isinstance(job, InvertPortrait) and job.steps == 0
 
 
 class JobTable:

@@ -144,6 +144,9 @@ def step_words(step: Any) -> str:
             return f"trained on {pictures:,} pictures" if isinstance(pictures, int) else "trained"
         case "blend" | "overlay":
             return "blended from two models"
+        case "pivot":
+            portrait = step.get("portrait")
+            return f"tuned to “{printable(portrait, 40)}”" if isinstance(portrait, str) else "tuned to a portrait"
         case other:
             return printable(other, 40) if isinstance(other, str) and other else "changed"
 

@@ -32,11 +32,11 @@ def export_things(library: Library, store: LatentStore, things: Iterable[Thing],
         if kind is Kind.MODEL:
             written.append(_export_model(library, key, folder))
         elif kind is Kind.LOOK and key in looks:
-            path = _free(folder / file_name(looks[key]))
+            path = free_path(folder / file_name(looks[key]))
             write_look(path, looks[key])
             written.append(path)
         elif kind is Kind.PORTRAIT and key in latents and (model := latents[key].model) is not None:
-            path = _free(folder / f"{_safe(latents[key].latent.name)}.safetensors")
+            path = free_path(folder / f"{file_stem(latents[key].latent.name)}.safetensors")
             write_latent(path, latents[key].latent, model, store)
             written.append(path)
     return tuple(written)
@@ -50,7 +50,7 @@ def _export_model(library: Library, sha256: str, folder: Path) -> Path:
         raise MissingModelError(f"The file of the model “{name:.60}” is gone.", "Locate it first.", sha256=sha256)
     if record.source is not None and record.source.is_file():
         source = record.source  # as its maker gave it
-    target = _free(folder / f"{_safe(record.ref.name)}{source.suffix}")
+    target = free_path(folder / f"{file_stem(record.ref.name)}{source.suffix}")
     temp = target.with_name(f".{target.name}{TEMP_SUFFIX}")
     try:
         shutil.copyfile(source, temp)
@@ -61,11 +61,13 @@ def _export_model(library: Library, sha256: str, folder: Path) -> Path:
     return target
 
 
-def _safe(name: str) -> str:
+def file_stem(name: str) -> str:
+    """A name that every system's folders take, without a suffix."""
     return "".join("_" if ch in '/\\:*?"<>|' else ch for ch in name).strip(". ")[:100] or "thing"
 
 
-def _free(path: Path) -> Path:
+def free_path(path: Path) -> Path:
+    """The path, or, if something is there, the first with a number that is free."""
     suffix = LOOK_SUFFIX if path.name.endswith(LOOK_SUFFIX) else path.suffix
     stem = path.name.removesuffix(suffix)
     free, number = path, 1

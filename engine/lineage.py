@@ -38,6 +38,9 @@ def origin_line(record: ModelRecord, shelf: Iterable[ModelRecord]) -> str:
                 pictures = last.get("pictures")
                 return f"trained on {pictures:,} pictures" if isinstance(pictures, int) else "trained here"
             return "fine-tuned"
+        case "pivot":
+            parent, portrait = _parent(last, before, others) or "a model", printable(str(last.get("portrait")), 60)
+            return f"{parent} tuned to “{portrait}”"
         case other:
             return printable(str(other), 40) if other else ""
 

@@ -26,6 +26,7 @@ from engine.kinship import WeightDistance
 from engine.likeness import Likeness
 from engine.likeness_events import LikenessMeasured, MeasureLikeness
 from engine.paste_events import PasteJob, PasteResult
+from engine.pivot_events import PivotTuned, TunePivot
 from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, View
 
@@ -307,6 +308,7 @@ Job: TypeAlias = (
     | ExportVideo
     | MeasureLikeness
     | DirectionJob
+    | TunePivot
     | PasteJob
 )
 
@@ -458,6 +460,7 @@ JobResult: TypeAlias = (
     | VideoExported
     | LikenessMeasured
     | DirectionResult
+    | PivotTuned
     | PasteResult
 )
 
