@@ -257,6 +257,7 @@ class Studio(LaterParts):
         first = HistoryEntry(first_state(self.collection, self._sample_portraits), "start")
         self.session.replace_document((first,), 0, None, saved=True)
         self._show_hints()
+        self.searches.say_kept(self.settings)
         self.documents.offer_recovery()
         self.bridge.engine_ready.connect(self._engine_ready)
         QTimer.singleShot(0, self, self._compare_if_wanted)
@@ -355,6 +356,7 @@ class Studio(LaterParts):
         self.librarian.close()
         self.kept.close()
         ended = self.bridge.stop(STOP_S)  # first: a search that is cancelled by it leaves its best so far
+        self.searches.note_kept(self.settings)
         self.session.close()
         save_quietly(self.settings)
         self.library.close()

@@ -30,6 +30,7 @@ from gui.panels.inversion_view import InversionView, SearchState, Shown
 from gui.pixels import from_qimage, square_thumbnail, to_qimage, to_thumbnail
 from gui.search.trail import Stop, Trail
 from gui.session import Session
+from gui.settings import Settings
 from gui.thumbnails import Thumbnails
 from gui.widgets.job_card import words_for_time
 
@@ -42,6 +43,7 @@ SHARP_AFTER_MS = 250
 """How long one looks at an earlier step before it is drawn anew, finer than the picture that was kept of it."""
 
 SHARP_PREFIX = "search:"
+KEPT = "search.kept"
 NONE_YET = "No portrait has been searched for since Graft was started."
 
 
@@ -96,6 +98,7 @@ class SearchFlow(QObject):
         self._photos = photos
         self._searches: dict[str, Search] = {}
         self._last: tuple[str, Search] | None = None
+        self._kept_at_end: list[str] = []
         self._watched = ""
         self._is_taking = False
         self._wanted_sharp: tuple[Search, Stop] | None = None
@@ -329,6 +332,7 @@ class SearchFlow(QObject):
             source=result.source, likeness=result.likeness,
         )  # fmt: skip
         if not self._bridge.is_running:
+            self._kept_at_end.append(result.latent.name)
             return
         steps = (Choice("Steps…", self.watch_last),) if len(search.trail.stops) > 1 else ()
         if self._session.state.model_a == result.model:
@@ -338,6 +342,19 @@ class SearchFlow(QObject):
         else:  # another model is A by now
             use = Choice(f"Show it in {printable(result.model.name, 40)}", partial(self._use_with_model, result))
             self._messages.say(how, result.likeness.sentence, use, *steps)
+
+    def note_kept(self, settings: Settings) -> None:
+        """After the engine has ended: remember for the next start whose search ended with it."""
+        if self._kept_at_end:
+            settings.set(KEPT, self._kept_at_end)
+
+    def say_kept(self, settings: Settings) -> None:
+        """Say once what the last run's end cut short."""
+        names = settings.get(KEPT, [""])
+        settings.forget(KEPT)
+        if any(names):
+            whose = " and ".join(f"“{printable(name, 40)}”" for name in names[:3])
+            self._messages.say(f"Graft was closed while it searched for {whose}. The best so far is on the shelf.")
 
     def _say_given_up(self, search: Search) -> None:
         if not search.taken and self._bridge.is_running:

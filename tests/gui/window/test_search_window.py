@@ -380,6 +380,9 @@ def test_that_closing_the_window_puts_the_best_so_far_on_the_shelf_and_leaves_th
     again = make_desk(models=())
     (record,) = again.studio.collection.latents()
     assert (record.latent, record.likeness) == (result.latent, result.likeness)
+    assert "The best so far is on the shelf" in again.message()
+    again.studio.close()
+    assert not make_desk(models=()).message(), "it is said once"
 
 
 # --- once more ------------------------------------------------------------------------------------------------------
