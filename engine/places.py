@@ -65,6 +65,11 @@ class Places:
         return self.data / "downloads"
 
     @property
+    def masks_folder(self) -> Path:
+        """Masks that were painted. Created with the first one."""
+        return self.data / "masks"
+
+    @property
     def weights_folder(self) -> Path:
         """Where a user may put weights that Graft cannot ship, such as VGG16. Never created by Graft."""
         return self.data / "weights"

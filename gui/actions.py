@@ -80,6 +80,8 @@ _PLANS = {
     "search_closer": _Plan("Search closer", ("Ctrl+Shift+P",), "Go on from the portrait on screen"),
     "align_again": _Plan("Align again…", (), "The photo of the portrait on screen, its handles where they were"),
     "search_steps": _Plan("Steps of the last search", (), "Every step that it took, to look at and to take"),
+    "every_style": _Plan("In every style", ("T",), "The face on screen in every style at once: click one and go on"),
+    "put_back": _Plan("Put back into the photo…", ("Ctrl+Shift+B",), "The edited face in its photo, at full size"),
     "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export
     "export": _Plan("Export still…", ("Ctrl+E",), "Full size, with its recipe inside"),
@@ -122,6 +124,9 @@ HELD_KEYS = (
     ("Comma, full stop, on the timeline", "From key to key; Ctrl with arrows moves it"),
     ("Up and Down, on the filmstrip", "The branch beside"),
     ("Enter, K, Space, on variations", "Go on from one, keep it as a branch, roll others"),
+    ("A, D, V, on the photo", "Paint the new face in, paint the photo in, look"),
+    ("[, ], M, I, on the photo", "Brush smaller, larger; show the mask; invert it"),
+    ("Space, held, on the photo", "The photo as it was"),
     ("Esc", "Back to the picture"),
 )
 

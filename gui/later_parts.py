@@ -15,7 +15,7 @@ from engine.latents import LatentStore
 from engine.library import Library
 from engine.messages import JobFinished, PortraitInverted
 from engine.places import Places
-from engine.state import EditState
+from engine.state import EditState, StoredLatent
 from gui.canvas import Canvas, CanvasMode
 from gui.collection import Collection
 from gui.commands import Commands
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from gui.mix_flow import MixFlow
     from gui.palette import Entry as Found
     from gui.panels.mix_panel import MixPanel
+    from gui.paste.flow import PasteFlow
+    from gui.paste.kept_masks import KeptMasks
     from gui.search.again import SearchAgain
     from gui.training.flow import TrainingFlow
     from gui.weights_flow import WeightsFlow
@@ -122,10 +124,12 @@ class LaterParts(QObject):
         self._connect_mixing(parts.controls.mix)
 
     def close_later(self) -> None:
+        self._connect_pasting(parts)
         """Those that were made; the rest is not made for this."""
         for name in (
             "animating", "training", "measuring", "get_models", "doctor", "batch", "weights",
-            "mixing", "clipboard", "directions", "explore", "history",
+            "mixing", "clipboard", "directions", "explore", "styles", "history",
+            "pasting",
             "again",
         ):  # fmt: skip
             if (part := self.__dict__.get(name)) is not None:
@@ -211,6 +215,7 @@ class LaterParts(QObject):
         return CompareFlow(
             self.window, self.session, self.bridge, self.viewer, self.collection, self.store, self.thumbnails,
             self.photos, self.messages, self.settings, trashed, self,
+        photos.others_forgotten.connect(lambda keys: self.masks.forget_all_but(keys))
         )
 
     @cached_property
@@ -236,6 +241,24 @@ class LaterParts(QObject):
     def batch(self) -> BatchFlow:
         """The look on many."""
         from gui.export.batch_flow import BatchFlow
+    @cached_property
+    def masks(self) -> KeptMasks:
+        """Painted for putting portraits back into their photos."""
+        from gui.paste.kept_masks import KeptMasks
+
+        return KeptMasks(self.places.masks_folder, self)
+
+    @cached_property
+    def pasting(self) -> PasteFlow:
+        """Made when a face is first put back into its photo."""
+        from gui.paste.flow import PasteFlow
+
+        parts = self.window.parts
+        return PasteFlow(
+            self.window, self.session, self.bridge, self.viewer, self.collection, self.masks, self.messages,
+            self.settings, parts.shelf.latent_picked.emit, self,
+        )
+
 
         tray = self.window.parts.shelf.tray
         return BatchFlow(
@@ -328,6 +351,20 @@ class LaterParts(QObject):
         actions["styles"].triggered.connect(lambda: self.directions.styles.open())
         section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
         section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
+    def _connect_pasting(self, parts: Parts) -> None:
+        put_back = self.window.actions_["put_back"]
+        put_back.triggered.connect(lambda: self.pasting.open())
+        parts.shelf.put_back_wanted.connect(lambda key: self.pasting.open_for(key))
+
+        def refresh() -> None:
+            latent = self.session.state.latent
+            record = self.collection.latent(latent.key) if isinstance(latent, StoredLatent) else None
+            put_back.setEnabled(record is not None and record.source is not None)
+
+        self.session.state_changed.connect(refresh)
+        self.collection.latents_changed.connect(refresh)
+        refresh()
+
         self.opener.directions_found.connect(lambda paths: self.directions.import_files(paths))
         section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
         section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))

@@ -26,6 +26,7 @@ from engine.messages import (
     OpenPortrait,
     SaveBlend,
 )
+from engine.paste_events import PasteBack
 from gui.engine_bridge import EngineBridge
 from gui.pixels import to_thumbnail
 from gui.widgets.job_card import JobCard, JobState
@@ -56,6 +57,8 @@ def job_title(job: Job) -> str:
         case InvertPortrait(name=name):
             return f"Inverting {printable(name, 60)}"
         case ExportStill(path=path) | ExportVideo(path=path) | DrawSheet(path=path) | ExportNetwork(path=path):
+            return f"Exporting {printable(path.name, 60)}"
+        case PasteBack(path=path):
             return f"Exporting {printable(path.name, 60)}"
         case SaveBlend(path=path):
             return f"Saving {printable(path.name, 60)}"

@@ -54,6 +54,7 @@ class Shelf(QWidget):
     library_wanted = Signal()
     closer_wanted = Signal(str)  # a portrait's key: search on from it
     align_wanted = Signal(str)  # a portrait's key: align its photo again
+    put_back_wanted = Signal(str)  # a portrait's key: show it in its photo
 
     def __init__(
         self,
@@ -363,6 +364,7 @@ class Shelf(QWidget):
         if record is not None and record.source is not None:
             menu.addAction("Search closer", lambda: self.closer_wanted.emit(key))
             menu.addAction("Align again…", lambda: self.align_wanted.emit(key))
+            menu.addAction("Put back into its photo…", lambda: self.put_back_wanted.emit(key))
         menu.addAction("Rename…", lambda: self._rename_portrait(key))
         menu.addAction("Move to trash", lambda: self._trash_portrait(key))
         menu.popup(place)
