@@ -121,14 +121,14 @@ class LaterParts(QObject):
         self.opener.encoder_added.connect(self.portraits.offer_encoder)
         self._connect_directions(parts.controls.directions)
         self._connect_comparing(parts)
+        self._connect_pasting(parts)
         self._connect_mixing(parts.controls.mix)
 
     def close_later(self) -> None:
-        self._connect_pasting(parts)
         """Those that were made; the rest is not made for this."""
         for name in (
             "animating", "training", "measuring", "get_models", "doctor", "batch", "weights",
-            "mixing", "clipboard", "directions", "explore", "styles", "history",
+            "mixing", "clipboard", "directions", "explore", "history",
             "pasting",
             "again",
         ):  # fmt: skip
@@ -202,6 +202,7 @@ class LaterParts(QObject):
 
         photos = PortraitPhotos(self.places.cache / "portraits", self)
         photos.others_forgotten.connect(self.kept.forget_portraits_but)
+        photos.others_forgotten.connect(lambda keys: self.masks.forget_all_but(keys))
         return photos
 
     @cached_property
@@ -215,7 +216,6 @@ class LaterParts(QObject):
         return CompareFlow(
             self.window, self.session, self.bridge, self.viewer, self.collection, self.store, self.thumbnails,
             self.photos, self.messages, self.settings, trashed, self,
-        photos.others_forgotten.connect(lambda keys: self.masks.forget_all_but(keys))
         )
 
     @cached_property
@@ -228,19 +228,6 @@ class LaterParts(QObject):
             lambda: self.window.parts.invert_bar.choices, self.messages, self.settings, self,
         )  # fmt: skip
 
-    @cached_property
-    def exports(self) -> ExportFlow:
-        """Networks and contact sheets."""
-        from gui.export.flow import ExportFlow
-
-        return ExportFlow(
-            self.window, self.session, self.collection, self.bridge, self.messages, self.settings, self
-        )
-
-    @cached_property
-    def batch(self) -> BatchFlow:
-        """The look on many."""
-        from gui.export.batch_flow import BatchFlow
     @cached_property
     def masks(self) -> KeptMasks:
         """Painted for putting portraits back into their photos."""
@@ -259,6 +246,19 @@ class LaterParts(QObject):
             self.settings, parts.shelf.latent_picked.emit, self,
         )
 
+    @cached_property
+    def exports(self) -> ExportFlow:
+        """Networks and contact sheets."""
+        from gui.export.flow import ExportFlow
+
+        return ExportFlow(
+            self.window, self.session, self.collection, self.bridge, self.messages, self.settings, self
+        )
+
+    @cached_property
+    def batch(self) -> BatchFlow:
+        """The look on many."""
+        from gui.export.batch_flow import BatchFlow
 
         tray = self.window.parts.shelf.tray
         return BatchFlow(
@@ -338,19 +338,6 @@ class LaterParts(QObject):
             lambda: self.compare.board.to_plain(), lambda settings: self.compare.board.take_plain(settings)
         )
 
-    def _connect_mixing(self, panel: MixPanel) -> None:
-        panel.paths_dropped.connect(lambda paths: self.mixing.take_paths(paths))
-        panel.picture_wanted.connect(lambda: self.mixing.choose_picture())
-        panel.rows_shown.connect(lambda state: self.mixing.show_pictures(state) if state.mix else None)
-
-    def _connect_directions(self, section: DirectionSection) -> None:
-        actions = self.window.actions_
-        for wanted in (section.find_wanted, actions["directions"].triggered):
-            wanted.connect(lambda: self.directions.open())
-        actions["import_directions"].triggered.connect(lambda: self.directions.ask_files())
-        actions["styles"].triggered.connect(lambda: self.directions.styles.open())
-        section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
-        section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
     def _connect_pasting(self, parts: Parts) -> None:
         put_back = self.window.actions_["put_back"]
         put_back.triggered.connect(lambda: self.pasting.open())
@@ -365,6 +352,19 @@ class LaterParts(QObject):
         self.collection.latents_changed.connect(refresh)
         refresh()
 
+    def _connect_mixing(self, panel: MixPanel) -> None:
+        panel.paths_dropped.connect(lambda paths: self.mixing.take_paths(paths))
+        panel.picture_wanted.connect(lambda: self.mixing.choose_picture())
+        panel.rows_shown.connect(lambda state: self.mixing.show_pictures(state) if state.mix else None)
+
+    def _connect_directions(self, section: DirectionSection) -> None:
+        actions = self.window.actions_
+        for wanted in (section.find_wanted, actions["directions"].triggered):
+            wanted.connect(lambda: self.directions.open())
+        actions["import_directions"].triggered.connect(lambda: self.directions.ask_files())
+        actions["styles"].triggered.connect(lambda: self.directions.styles.open())
+        section.styles_wanted.connect(lambda: self.directions.styles.open_changed())
+        section.files_dropped.connect(lambda paths: self.directions.import_files(paths))
         self.opener.directions_found.connect(lambda paths: self.directions.import_files(paths))
         section.keep_wanted.connect(lambda use: self.directions.keep_used(use))
         section.menu_opening.connect(lambda menu: self.directions.fill_menu(menu))
