@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
             "&Portrait": (
                 "open_portrait", self.samples_menu,
                 None,  # with the portrait that is on screen
-                "every_style", "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
+                "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
                 None,  # with a photo, or many
                 "save_lines",
             ),
