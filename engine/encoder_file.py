@@ -24,39 +24,19 @@ from engine.state import ModelRef
 from engine.strict_json import decode, parse_json_object
 
 FORMAT_VERSION = 2
-"""1 knew no refiner."""
+"""1 held no curvature."""
 METADATA_KEY = "graft-encoder"
 PATTERN = "encoder*.safetensors"
 MAX_FILE_BYTES = 256 << 20
 MAX_FILES = 32
 
-MAX_PASSES = 8
-_LIMITS = {"input_px": (8, 512), "features": (1, 4096), "w_dim": (1, 4096), "num_ws": (1, 64)}
+_LIMITS = {"input_px": (8, 512), "features": (1, 4096), "w_dim": (1, 4096), "num_ws": (1, 64), "curvature": (0, 2048)}
 _MAX_WIDTH = 2048
 
 
 def _require(condition: bool, problem: str) -> None:
     if not condition:
         raise CorruptModelError(f"The encoder's {problem}.")
-
-
-@dataclass(frozen=True, slots=True)
-class RefinerSizes:
-    """What the network for the second pass and more is built from.
-
-    Attributes:
-        input_px, widths, features: As in `EncoderSizes`.
-        passes: How often the encoder looks in all: at least 2.
-    """
-
-    input_px: int
-    widths: tuple[int, ...]
-    features: int
-    passes: int
-
-    def __post_init__(self) -> None:
-        _check_sizes(self.input_px, self.widths, self.features)
-        _require(2 <= self.passes <= MAX_PASSES, f"passes are {self.passes}; allowed: 2 to {MAX_PASSES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +47,7 @@ class EncoderSizes:
         input_px: Height and width that portraits are averaged down to: a power of two.
         widths: Channels at `input_px`, at half of it, and so on down to 4 px.
         features: Numbers that each head reads the rows of ``ws`` from.
-        refiner: None where one pass is all.
+        curvature: How many directions of the generator's mean curvature the file holds, for searches; may be 0.
     """
 
     input_px: int
@@ -75,28 +55,20 @@ class EncoderSizes:
     features: int
     w_dim: int
     num_ws: int
-    refiner: RefinerSizes | None = None
+    curvature: int = 0
 
     def __post_init__(self) -> None:
-        _check_sizes(self.input_px, self.widths, self.features)
-        _check_limit("w_dim", self.w_dim)
-        _check_limit("num_ws", self.num_ws)
-        reads = self.input_px if self.refiner is None else self.refiner.input_px
-        _require(reads <= self.input_px, f"second pass reads {reads} px, the first {self.input_px}")
+        for name in _LIMITS:
+            _check_limit(name, getattr(self, name))
+        _require(self.input_px & (self.input_px - 1) == 0, f"input_px is {self.input_px}; it must be a power of two")
+        _require(all(1 <= width <= _MAX_WIDTH for width in self.widths), f"widths go beyond 1 to {_MAX_WIDTH}")
+        levels = self.input_px.bit_length() - 2
+        _require(len(self.widths) == levels, f"widths are {len(self.widths)}; from {self.input_px} px, {levels} fit")
 
 
 def _check_limit(name: str, value: int) -> None:
     low, high = _LIMITS[name]
     _require(low <= value <= high, f"{name} is {value}; allowed: {low} to {high}")
-
-
-def _check_sizes(input_px: int, widths: tuple[int, ...], features: int) -> None:
-    _check_limit("input_px", input_px)
-    _check_limit("features", features)
-    _require(input_px & (input_px - 1) == 0, f"input_px is {input_px}; it must be a power of two")
-    _require(all(1 <= width <= _MAX_WIDTH for width in widths), f"widths go beyond 1 to {_MAX_WIDTH}")
-    levels = input_px.bit_length() - 2
-    _require(len(widths) == levels, f"widths are {len(widths)}; from {input_px} px, {levels} fit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +119,7 @@ class EncoderMetadata:
             )
         sizes = document.get("sizes")
         if version == 1 and type(sizes) is dict:
-            document["sizes"] = {**sizes, "refiner": None}
+            document["sizes"] = {**sizes, "curvature": 0}
         return decode(EncoderMetadata, document, "metadata")
 
 

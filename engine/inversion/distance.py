@@ -94,6 +94,10 @@ class FeatureDistance:
         """What judges in `features_apart`."""
         return self.name.replace(WITH_PLAIN, "")
 
+    def features(self, images: Tensor) -> Sequence[Tensor]:
+        """The maps ``[N, C, r, r]`` that are compared. Differentiable."""
+        return self._net.to(images.device)(self._prepare(images))  # type: ignore[no-any-return]
+
     def features_apart(self, a: Tensor, b: Tensor) -> Tensor:
         """Distances ``[N]`` of pictures ``[N, 3, S, S]`` from one another, one by one, by features alone."""
         net = self._net.to(a.device)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -19,11 +20,15 @@ from engine.checkpoints.safetensors_file import TensorEntry
 from engine.encoder_file import METADATA_KEY, EncoderMetadata, EncoderSizes, parse_encoder_header
 from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, UnsupportedModelError
 from engine.imaging import from_rgb
-from engine.nets.encoder import Encoder, Reader
+from engine.inversion.curvature import Curvature
+from engine.inversion.w_space import WSpace
+from engine.nets.encoder import Encoder
 from engine.network import Network
 from engine.published_encoder import DEFAULT_STEPS, FILE_START
 
-_DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+_DTYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4"), "int8": np.dtype("i1")}
+_DIRECTIONS = "curvature.directions"
+_STRENGTHS = "curvature.strengths"
 
 
 class PortraitEncoderLike(Protocol):
@@ -56,10 +61,12 @@ class PortraitEncoder:
     Attributes:
         metadata: The generator it belongs to, and its sizes.
         module: Float32, frozen.
+        curvature: Of the generator, for a search that goes on from what was found.
     """
 
     metadata: EncoderMetadata
     module: Encoder
+    curvature: Curvature | None = None
 
     @property
     def name(self) -> str:
@@ -89,10 +96,13 @@ class PortraitEncoder:
             )
         module = self.module.to(network.device)
         with torch.inference_mode(False), torch.no_grad():
-            passes = sizes.refiner.passes if sizes.refiner else 1
             portraits = torch.cat([from_rgb(target, network.device) for target in targets])
-            *_, ws = module.looking(portraits, passes, network.synthesis)
+            ws: Tensor = module(portraits)
         return ws
+
+
+def curvature_of(encoder: PortraitEncoderLike | None) -> Curvature | None:
+    return encoder.curvature if isinstance(encoder, PortraitEncoder) else None
 
 
 def open_encoder(path: Path, looks: int | None = None) -> PortraitEncoderLike:
@@ -112,9 +122,7 @@ def open_encoder(path: Path, looks: int | None = None) -> PortraitEncoderLike:
 
 
 def build_encoder(sizes: EncoderSizes) -> Encoder:
-    small = sizes.refiner
-    refiner = small and Reader(6, small.input_px, small.widths, small.features, sizes.w_dim, sizes.num_ws)
-    return Encoder(sizes.input_px, sizes.widths, sizes.features, sizes.w_dim, sizes.num_ws, refiner)
+    return Encoder(sizes.input_px, sizes.widths, sizes.features, sizes.w_dim, sizes.num_ws)
 
 
 def load_encoder(path: Path) -> PortraitEncoder:
@@ -126,23 +134,39 @@ def load_encoder(path: Path) -> PortraitEncoder:
     header, metadata = parse_encoder_header(path)
     with torch.device("meta"):
         wanted = {name: tuple(tensor.shape) for name, tensor in build_encoder(metadata.sizes).state_dict().items()}
+    sizes = metadata.sizes
+    if sizes.curvature:
+        wanted[_DIRECTIONS] = (sizes.curvature, sizes.num_ws, sizes.w_dim)
+        wanted[_STRENGTHS] = (sizes.curvature,)
     for name, shape in wanted.items():
         entry = header.tensors.get(name)
         if entry is None:
             raise CorruptModelError(f"The encoder lacks the tensor {name}.")
         if entry.shape != shape:
             raise CorruptModelError(f"The encoder's tensor {name} has shape {list(entry.shape)}, not {list(shape)}.")
-        if entry.dtype not in _DTYPES:
-            raise UnsupportedModelError(f"The encoder's tensor {name} is {entry.dtype}; float16 or float32 is read.")
+        read = ("int8",) if name == _DIRECTIONS else ("float16", "float32")
+        if entry.dtype not in read:
+            raise UnsupportedModelError(f"The encoder's tensor {name} is {entry.dtype}; {' or '.join(read)} is read.")
     if unknown := sorted(set(header.tensors) - set(wanted)):
         raise CorruptModelError(f"The encoder has a tensor {unknown[0]:.100} that it has no place for.")
-    module = build_encoder(metadata.sizes)
-    module.load_state_dict(_tensors(path, header.tensors))
-    return PortraitEncoder(metadata, module.eval().requires_grad_(False))
+    module = build_encoder(sizes)
+    tensors = _tensors(path, header.tensors)
+    directions, strengths = tensors.pop(_DIRECTIONS, None), tensors.pop(_STRENGTHS, None)
+    module.load_state_dict(tensors)
+    curvature = None
+    if directions is not None and strengths is not None:
+        if not bool((strengths > 0).all()) or not bool(directions.flatten(1).any(dim=1).all()):
+            raise CorruptModelError("The encoder's curvature has a direction of no length or strength.")
+        unit = F.normalize(directions.flatten(1)).view_as(directions)
+        curvature = Curvature(WSpace(module.mean, module.axes), unit, strengths)
+    return PortraitEncoder(metadata, module.eval().requires_grad_(False), curvature)
 
 
-def save_encoder(path: Path, module: Encoder, metadata: EncoderMetadata) -> None:
-    """Write an encoder in half precision, whole or not at all.
+def save_encoder(path: Path, module: Encoder, metadata: EncoderMetadata, curvature: Curvature | None = None) -> None:
+    """Write an encoder in half precision, whole or not at all. Directions of the curvature take a byte a number.
+
+    Args:
+        curvature: In the encoder's own coordinates; as many directions as the metadata say.
 
     Raises:
         ModelError: a weight does not fit into half precision.
@@ -152,6 +176,11 @@ def save_encoder(path: Path, module: Encoder, metadata: EncoderMetadata) -> None
     for name, half in halves.items():
         if not bool(half.isfinite().all()):
             raise ModelError(f"The encoder's {name} holds values beyond 65504; half precision ends there.")
+    if curvature is not None:
+        directions = curvature.directions.cpu()
+        largest = directions.abs().amax(dim=(1, 2), keepdim=True)
+        halves[_DIRECTIONS] = (directions * (127 / largest)).round().to(torch.int8).contiguous()
+        halves[_STRENGTHS] = curvature.strengths.cpu().float().contiguous()
     write_atomic(path, to_safetensors(halves, {METADATA_KEY: metadata.to_json_text()}))
 
 

@@ -1,16 +1,15 @@
-"""From a portrait to W+: a residual trunk, and heads that read coarse, middle and fine rows off it.
+"""From a portrait to W+ in one pass: a residual trunk, and heads that read coarse, middle and fine rows off it.
 
 After pSp and e4e in outline (rows are read where the trunk sees as coarsely as the generator's block draws; all rows
-are one shared w plus a difference each), small enough for a processor: about 4 million weights. A second, smaller
-network of the same kind may look at the portrait and at what the latent shows, and say what is to be changed.
+are one shared w plus a difference each), small enough for a processor: about 4 million weights.
 
 Source: Richardson et al. 2021, arXiv:2008.00951, section 3 (heads by level); Tov et al. 2021, arXiv:2102.02766,
-section 4.1 (one w and differences); Alaluf et al. 2021, arXiv:2104.02699 (several passes).
+section 4.1 (one w and differences).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -61,24 +60,27 @@ class _Head(nn.Module):
         return F.leaky_relu(self.gather(y.flatten(1)), SLOPE)
 
 
-class Reader(nn.Module):
-    """Pictures to coordinates in which W is round (`engine.inversion.w_space`).
+class Encoder(nn.Module):
+    """Portraits to latents of one generator.
 
     Args:
-        channels: Of what it looks at.
-        input_px: Pictures are averaged down to this.
+        input_px: Portraits are averaged down to this.
         widths: Channels at `input_px`, half of it ... 4 px.
-        features: What the first head gathers; the others gather half.
+        features: What each head gathers.
+
+    Buffers ``mean`` ``[w_dim]`` and ``axes`` ``[w_dim, w_dim]`` (`engine.inversion.w_space`) are set by whoever
+    trains it: the layers speak in coordinates in which W is round.
     """
 
-    def __init__(
-        self, channels: int, input_px: int, widths: Sequence[int], features: int, w_dim: int, num_ws: int
-    ) -> None:
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, input_px: int, widths: Sequence[int], features: int, w_dim: int, num_ws: int) -> None:
         super().__init__()
         self.input_px = input_px
         self.num_ws = num_ws
         self.w_dim = w_dim
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(3, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(_Halving(a, b) for a, b in pairwise(widths))
         self.shared = nn.Linear(features, w_dim)
         self.heads, self.deltas = nn.ModuleList(), nn.ModuleList()
@@ -87,15 +89,28 @@ class Reader(nn.Module):
             gathered = features if group == 0 else max(1, features // 2)
             self.heads.append(_Head(widths[-1 - level], LOWEST_PX << level, gathered))
             self.deltas.append(nn.Linear(gathered, rows * w_dim))
+        self.register_buffer("mean", torch.zeros(w_dim))
+        self.register_buffer("axes", torch.eye(w_dim))
         with torch.no_grad():
-            for layer in (self.shared, *self.deltas):  # to begin with, nearly nothing
+            for layer in (self.shared, *self.deltas):  # to begin with, nearly the mean latent
                 for parameter in layer.parameters():
                     parameter.mul_(0.1)
 
+    def forward(self, images: Tensor) -> Tensor:
+        """Latents of portraits.
+
+        Args:
+            images: ``[N, 3, S, S]``, RGB in [-1, 1], S at least `input_px` and a multiple of it.
+
+        Returns:
+            ws ``[N, num_ws, w_dim]``, float32. Differentiable.
+        """
+        return self.mean + self.coordinates(images) @ self.axes
+
     def coordinates(self, images: Tensor) -> Tensor:
-        """``[N, channels, S, S]``, S at least `input_px` and a multiple of it, to ``[N, num_ws, w_dim]``, float32,
-        each of about unit spread."""
-        x = self.stem(self.reduced(images))
+        """The same before `axes` and `mean`, ``[N, num_ws, w_dim]``, float32, each of about unit spread."""
+        factor = images.shape[-1] // self.input_px
+        x = self.stem(F.avg_pool2d(images, factor) if factor > 1 else images)
         levels = [x]
         for block in self.blocks:
             x = block(x)
@@ -108,77 +123,6 @@ class Reader(nn.Module):
         ]
         rows: Tensor = shared + torch.cat(deltas, dim=1)
         return rows
-
-    def reduced(self, images: Tensor) -> Tensor:
-        factor = images.shape[-1] // self.input_px
-        return F.avg_pool2d(images, factor) if factor > 1 else images
-
-
-class Encoder(Reader):
-    """Portraits to latents of one generator.
-
-    Buffers ``mean`` ``[w_dim]`` and ``axes`` ``[w_dim, w_dim]`` (`engine.inversion.w_space`) are set by whoever
-    trains it: the layers speak in coordinates in which W is round.
-
-    Args:
-        refiner: Looks at portrait and picture, 6 channels; for a second pass and more.
-    """
-
-    mean: Tensor
-    axes: Tensor
-
-    def __init__(
-        self,
-        input_px: int,
-        widths: Sequence[int],
-        features: int,
-        w_dim: int,
-        num_ws: int,
-        refiner: Reader | None = None,
-    ) -> None:
-        super().__init__(3, input_px, widths, features, w_dim, num_ws)
-        self.refiner = refiner
-        self.register_buffer("mean", torch.zeros(w_dim))
-        self.register_buffer("axes", torch.eye(w_dim))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Latents of portraits, in one pass.
-
-        Args:
-            images: ``[N, 3, S, S]``, RGB in [-1, 1], S at least `input_px` and a multiple of it.
-
-        Returns:
-            ws ``[N, num_ws, w_dim]``, float32. Differentiable.
-        """
-        return self.mean + self.coordinates(images) @ self.axes
-
-    def refined(self, images: Tensor, ws: Tensor, shown: Tensor) -> Tensor:
-        """Latents that show portraits better than `ws`, by what these show. Needs a refiner.
-
-        Args:
-            images: As for `forward`.
-            ws: ``[N, num_ws, w_dim]``.
-            shown: What `ws` show, as `images`; clamped here.
-
-        Returns:
-            ws ``[N, num_ws, w_dim]``. Differentiable.
-        """
-        assert self.refiner is not None, "only an encoder with a refiner can look again"
-        wanted, now = self.refiner.reduced(images), self.refiner.reduced(shown.clamp(-1, 1))
-        return ws + self.refiner.coordinates(torch.cat([wanted, wanted - now], dim=1)) @ self.axes
-
-    def looking(self, images: Tensor, passes: int, render: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
-        """The latents after every pass, ``ws`` [N, num_ws, w_dim]; one pass only where there is no refiner.
-
-        Args:
-            images: As for `forward`.
-            render: ws to what they show, pictures no smaller than the refiner reads.
-        """
-        ws = self(images)
-        yield ws
-        for _ in range(passes - 1 if self.refiner is not None else 0):
-            ws = self.refined(images, ws, render(ws))
-            yield ws
 
 
 def _group_sizes(num_ws: int) -> list[int]:

@@ -4,10 +4,7 @@ A quarter of a batch are pictures of the generator itself, whose latents are kno
 for which only the rebuilt picture counts, and a pull towards where the generator's own latents lie, without which the
 latents would no longer take edits. Gradients pass through the generator, which is not changed.
 
-The refiner of an encoder learns beside it, from where the encoder or an earlier pass of its own has led.
-
-Source: Richardson et al. 2021, arXiv:2008.00951; Tov et al. 2021, arXiv:2102.02766 (distance to W); Alaluf et al.
-2021, arXiv:2104.02699 (several passes).
+Source: Richardson et al. 2021, arXiv:2008.00951; Tov et al. 2021, arXiv:2102.02766 (distance to W).
 """
 
 from __future__ import annotations
@@ -21,11 +18,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.encoder_file import EncoderSizes, RefinerSizes
+from engine.encoder_file import EncoderSizes
 from engine.errors import JobError
-from engine.inversion.descent import PULL_TO_MEAN, PULL_TOGETHER
 from engine.inversion.distance import PerceptualDistance
 from engine.inversion.encoder import PortraitEncoder, build_encoder
+from engine.inversion.schedules import hold
 from engine.inversion.w_space import measure_w_space
 from engine.nets.encoder import Encoder
 from engine.network import Network
@@ -37,11 +34,6 @@ from engine.training.photo_changes import relit, worn
 INPUT_PX = 128
 WIDTHS = (24, 48, 80, 128, 192, 256)
 FEATURES = 384
-REFINER_WIDTHS = (16, 24, 40, 64, 96, 128)
-REFINER_FEATURES = 128
-PASSES = 3
-AGAIN_SHARE = 0.5
-"""Share of the steps in which the refiner learns from where its own first pass has led."""
 COARSE_PX = 64
 FULL_SHARE = 0.125
 """Share of the steps in which gradients come through all of the generator; in the others, through its blocks up to
@@ -55,6 +47,7 @@ RELIT_SHARE = 0.7
 HELD_OUT = 0.025
 HELD_OUT_MOST = 200
 JUDGED = 24
+EDITABILITY = 0.5
 W_SPACE_SEED = 303
 JUDGED_SEED = 1
 
@@ -84,8 +77,7 @@ def sizes_for(network: Network) -> EncoderSizes:
     descriptor = network.descriptor
     input_px = min(INPUT_PX, descriptor.img_resolution)
     levels = input_px.bit_length() - 2
-    refiner = RefinerSizes(input_px, REFINER_WIDTHS[-levels:], REFINER_FEATURES, PASSES)
-    return EncoderSizes(input_px, WIDTHS[-levels:], FEATURES, descriptor.w_dim, descriptor.num_ws, refiner)
+    return EncoderSizes(input_px, WIDTHS[-levels:], FEATURES, descriptor.w_dim, descriptor.num_ws)
 
 
 def new_encoder(network: Network, seed: int) -> Encoder:
@@ -103,14 +95,14 @@ def continued(earlier: PortraitEncoder, network: Network, seed: int) -> Encoder:
     """An earlier encoder to go on from, for the same generator after more training, or grown, or a relative of it.
 
     It keeps its own coordinates of W: only what they are called would change, and it would have to learn them anew.
-    Rows that a grown generator has more begin as the last one; a refiner that it lacks begins knowing nothing.
+    Rows that a grown generator has more begin as the last one.
 
     Raises:
         JobError: the generator is of another kind.
     """
     sizes, wanted = earlier.metadata.sizes, sizes_for(network)
     grown = wanted.num_ws - sizes.num_ws
-    if replace(sizes, num_ws=wanted.num_ws, refiner=wanted.refiner) != wanted or grown < 0:
+    if replace(sizes, num_ws=wanted.num_ws, curvature=0) != wanted or grown < 0:
         raise JobError(
             f"The earlier encoder reads {sizes.input_px} px and gives latents of {sizes.num_ws} x {sizes.w_dim}; "
             f"this model needs {wanted.input_px} px, {wanted.num_ws} x {wanted.w_dim}.",
@@ -120,7 +112,7 @@ def continued(earlier: PortraitEncoder, network: Network, seed: int) -> Encoder:
     tensors = encoder.state_dict()
     for name, known in earlier.module.state_dict().items():
         fresh = tensors.get(name)
-        if fresh is None or (known.shape != fresh.shape and ".deltas." not in f".{name}"):
+        if fresh is None or (known.shape != fresh.shape and not name.startswith("deltas.")):
             raise JobError("The earlier encoder's rows lie too differently to go on with it.", "Train a new one.")
         last = known[-sizes.w_dim :].repeat(grown, *[1] * (known.ndim - 1))
         tensors[name] = known if known.shape == fresh.shape else torch.cat([known, last])
@@ -170,42 +162,26 @@ class EncoderTask:
         portraits = torch.where(self._coin(rng, len(portraits), RELIT_SHARE), relit(portraits, rng), portraits)
         targets = torch.cat([samples, _reduced(portraits, samples.shape[-1])])
         seen = worn(_reduced(targets, self._encoder.input_px), rng)
-        measure = self._judge.aimed_at(_reduced(targets, size))
-
-        def judged(found: Tensor, shown: Tensor) -> dict[str, Tensor]:
-            rebuilt = self._rebuilt(found, shown, size, precision)
-            with mixed_precision(targets.device, precision):
-                likeness = measure(rebuilt).float().mean()
-            latent = LATENT_WEIGHT * self._latent_error(found[:count], wanted)
-            return {"likeness": likeness, "latent": latent, "pull": self._pull(found[count:])}
-
         with mixed_precision(targets.device, precision):
             found = self._encoder(seen)
-        shown = self._shown(found, precision)
-        losses = judged(found, shown)
-        if self._encoder.refiner is None:
-            return losses
-        if rng.random() < AGAIN_SHARE:
-            with torch.no_grad():
-                found = self._refined(seen, found, shown, precision)
-            shown = self._shown(found, precision)
-        found = self._refined(seen, found.detach(), shown, precision)
-        again = judged(found, self._shown(found, precision))
-        return losses | {f"{name}_again": value for name, value in again.items()}
+        rebuilt = self._rebuilt(found, size, precision)
+        with mixed_precision(targets.device, precision):
+            likeness = self._judge.aimed_at(_reduced(targets, size))(rebuilt).float().mean()
+        return {
+            "likeness": likeness,
+            "latent": LATENT_WEIGHT * self._latent_error(found[:count], wanted),
+            "pull": self._pull(found[count:]),
+        }
 
-    def _refined(self, seen: Tensor, found: Tensor, shown: Tensor, precision: Precision) -> Tensor:
-        with mixed_precision(seen.device, precision):
-            return self._encoder.refined(seen, found, shown)
-
-    @torch.no_grad()
-    def _shown(self, found: Tensor, precision: Precision) -> Tensor:
-        return synthesize(self._network.module, found, None, precision)
-
-    def _rebuilt(self, found: Tensor, shown: Tensor, size: int, precision: Precision) -> Tensor:
-        """The picture at a size: what is `shown`, reduced, with the gradient of the picture that the blocks up to
-        that size make, which has other colours."""
+    def _rebuilt(self, found: Tensor, size: int, precision: Precision) -> Tensor:
+        """The picture, reduced to a size, with the gradient of the picture that the blocks up to that size make: that
+        one has other colours."""
         coarse = synthesize(self._network.module, found, None, precision, size)
-        return coarse + (_reduced(shown, size) - coarse).detach()
+        if size == self._network.descriptor.img_resolution:
+            return coarse
+        with torch.no_grad():
+            whole = synthesize(self._network.module, found, None, precision)
+        return coarse + (_reduced(whole, size) - coarse).detach()
 
     @torch.no_grad()
     def _samples(
@@ -235,28 +211,24 @@ class EncoderTask:
         """As in the search itself: towards the mean, and rows towards each other."""
         at = self._space.encode(found)
         together = (at - at.mean(dim=1, keepdim=True)).square().mean()
-        return PULL_TO_MEAN * at.square().mean() + PULL_TOGETHER * together
+        pulls = hold(EDITABILITY)
+        return pulls.to_mean * at.square().mean() + pulls.together * together
 
     # --- measuring ------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def figures(self, module: nn.Module) -> Mapping[str, float]:
-        """On portraits that were kept back: pixel and perceptual distance after every pass, and those of the mean
-        latent. On samples of its own: the first pass's error of the latent (1: as far off as the mean)."""
+        """On portraits that were kept back: pixel and perceptual distance, each beside that of the mean latent. On
+        samples of its own: the latent's error (1: as far off as the mean)."""
         device, full = self._network.device, self._network.descriptor.img_resolution
         portraits = self._dataset.batch(self._split.kept[:JUDGED], device)
         wanted, samples = self._samples(np.random.default_rng(JUDGED_SEED), JUDGED, Precision.FLOAT32, full)
         mean = self._network.synthesis(self._network.w_avg.expand(1, self._network.descriptor.num_ws, -1))
-        assert isinstance(module, Encoder)
-        passes = list(module.looking(portraits, PASSES, self._network.synthesis))
-        rebuilt = [[self._network.synthesis(ws[None]) for ws in found] for found in passes]
-        at = self._space.encode(passes[-1])
+        found = module(portraits)
+        rebuilt = [self._network.synthesis(ws[None]) for ws in found]
+        at = self._space.encode(found)
         return {
-            **{
-                f"portrait_{name}" + (f"_pass{index + 1}" if index + 1 < len(passes) else ""): value
-                for index, images in enumerate(rebuilt)
-                for name, value in self._distances(images, portraits).items()
-            },
+            **{f"portrait_{name}": value for name, value in self._distances(rebuilt, portraits).items()},
             **{f"mean_{name}": value for name, value in self._distances([mean] * len(portraits), portraits).items()},
             "sample_latent": float(self._latent_error(module(samples), wanted)),
             "portrait_w_norm": float(at.square().mean().sqrt()),
