@@ -59,6 +59,7 @@ from engine.paste_cli import paste
 from engine.sheet_cli import sheet
 from engine.state import EditState, View
 from engine.training.cli import app as training_app
+from engine.tune_cli import tune
 
 if TYPE_CHECKING:
     from engine.headless import Headless
@@ -84,6 +85,7 @@ Examples:
   python main.py render seven.png --out again.png
   python main.py blend ffhq.pkl toon.pkl --swap-resolution 32 -o mixed.safetensors
   python main.py invert photo.jpg --model portrait -o found.png
+  python main.py tune photo.jpg --model portrait -o anna.safetensors
 
 \b
 Exit status:
@@ -285,6 +287,7 @@ app.command()(convert)
 app.command()(directions)
 app.command()(get)
 app.command()(invert)
+app.command()(tune)
 app.command()(measure)
 app.command()(doctor)
 app.command("looks")(list_looks)

@@ -32,10 +32,9 @@ from engine.messages import (
     LoadModel,
     ModelLoaded,
     NetworkExported,
-    PivotTuned,
-    TunePivot,
 )
 from engine.network import load_network
+from engine.pivot_events import PivotTuned, TunePivot
 from engine.pivot_file import read_pivot
 from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, StoredLatent, View

@@ -197,7 +197,7 @@ def test_that_senseless_steps_are_refused(
     network: Network, pivot: Tensor, target: NDArray[np.uint8], change: dict[str, int], words: str
 ) -> None:
     with pytest.raises(JobError, match=words):
-        run(network, pivot, target, **change)
+        run(network, pivot, target, **change)  # type: ignore[arg-type]
 
 
 def test_that_a_portrait_of_another_size_is_refused(
