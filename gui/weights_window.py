@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -55,6 +55,7 @@ class WeightsWindow(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Optional weights")
+        self._stays_at_end = False
         self.statuses = QVBoxLayout()
         self.encoders = QVBoxLayout()
         self.folder = QPushButton("Open the weights folder")
@@ -69,6 +70,10 @@ class WeightsWindow(QDialog):
         self.folder.clicked.connect(self.folder_wanted)
         self.again.clicked.connect(self.refresh_wanted)
         self.leave.clicked.connect(self.accept)
+        bar = self.area.verticalScrollBar()
+        bar.rangeChanged.connect(self._follow_end)
+        bar.actionTriggered.connect(self._let_go_of_end)
+        self.finished.connect(self._let_go_of_end)
         self.resize(*SIZE)
 
     def _lay_out(self) -> None:
@@ -110,9 +115,19 @@ class WeightsWindow(QDialog):
             self.encoders.addWidget(caption_label(NO_ENCODERS))
 
     def go_to_encoders(self) -> None:
-        """Bring the encoders into view, once they are laid out."""
+        """Bring the encoders into view and keep them there while they are laid out."""
         bar = self.area.verticalScrollBar()
-        QTimer.singleShot(0, self, lambda: bar.setValue(bar.maximum()))
+        self._stays_at_end = True
+        bar.setValue(bar.maximum())
+
+    @Slot(int, int)
+    def _follow_end(self, _: int, end: int) -> None:
+        if self._stays_at_end:
+            self.area.verticalScrollBar().setValue(end)
+
+    @Slot()
+    def _let_go_of_end(self) -> None:
+        self._stays_at_end = False
 
     def _encoder_card(self, row: EncoderRow) -> QWidget:
         encoder = row.encoder

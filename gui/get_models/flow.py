@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine.catalogue import CatalogueEntry, name_of_link, own_entry, read_catalogue
 from engine.download import DownloadOrder, DownloadProgress, Fetched
+from engine.encoder_events import EncoderKept
 from engine.errors import ChangedDownloadError, EngineError, printable
 from engine.fetched_model import fetched_note
 from engine.file_size import in_words
@@ -297,6 +298,12 @@ class GetModelsFlow(QObject):
             if event.outcome is JobOutcome.FAILED and event.error is not None:
                 name = printable(entry.name, 60)
                 self._messages.warn(f"{name} was downloaded, but cannot be used.", event.error.user_message)
+            elif isinstance(event.result, EncoderKept):
+                name = printable(entry.name, 60)
+                self._messages.warn(
+                    f"{name} is a portrait encoder ({event.result.sizes.words}) without a generator. It is kept.",
+                    "Help, Optional weights… gives it to the model that it was trained with.",
+                )
             self._update(entry.url)
             return
         model = event.result.model

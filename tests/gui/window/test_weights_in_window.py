@@ -132,6 +132,10 @@ def test_that_an_encoder_alone_asks_which_model_is_its_own(desk: Desk) -> None:
     desk.wait_until(lambda: desk.message() == said)
     desk.studio.messages.bar._trigger()  # "Choose its model…"
     desk.studio.weights.wait()
-    assert desk.studio.weights.window.isVisible()
+    window = desk.studio.weights.window
+    assert window.isVisible()
+    window.resize(640, 300)
+    bar = window.area.verticalScrollBar()
+    desk.wait_until(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
     dropped(desk, "alone.pt", EncoderKept(path, "alone", SIZES, desk.models["toon"]))
     desk.wait_until(lambda: desk.message().endswith("is used for “toon” now."))
