@@ -70,8 +70,9 @@ from engine.state import EditState, ModelRef, StoredLatent, View, model_refs
 
 if TYPE_CHECKING:
     from engine.directions.jobs import DirectionJobs
+    from engine.inversion.curvature import Curvature
     from engine.inversion.encoder import PortraitEncoderLike
-    from engine.inversion.project import InversionProgress, InversionResult
+    from engine.inversion.project import InversionProgress, InversionResult, Snapshot
     from engine.kinship import WeightDistance
     from engine.paste.jobs import PasteJobs
 
@@ -189,7 +190,8 @@ class JobHandlers:
         descriptor = describe(opened.config, opened.metadata.framing, opened.metadata.lineage)
         if has_encoder(opened):
             shelve = partial(self._shelve, job.path, opened, descriptor)
-            return (yield from load_with_encoder(job.path, opened, descriptor, self._library, shelve, weights))
+            shelf = None if job.exact else self._library
+            return (yield from load_with_encoder(job.path, opened, descriptor, shelf, shelve, weights))
         model = yield Background(lambda: self._shelve(job.path, opened, descriptor))
         return ModelLoaded(model, descriptor, opened.warnings)
 
@@ -228,13 +230,17 @@ class JobHandlers:
         from engine.inversion.identity import open_identity
         from engine.inversion.likeness_measure import measure_likeness
         from engine.inversion.objective import aim
-        from engine.inversion.project import invert_portrait
+        from engine.inversion.project import Snapshot, invert_portrait
         from engine.inversion.published_encoders import PublishedEncoder, look_by_look
 
         (network,) = self._pipeline.models.networks([job.model])
         encoder = self._encoder_for(job)
         source = PortraitSource(job.path, sha256, job.face, self.crop_of(job.model)[0])
         started = time.perf_counter()
+        begin_at = None
+        if job.start is StartPoint.FOUND and job.begin_at is not None:
+            store, found = self._pipeline.store, job.begin_at
+            begin_at = Snapshot(store.ws(found.key), store.noise(found.noise_key) if found.noise_key else None)
         if isinstance(encoder, PublishedEncoder):
             encoder = yield from look_by_look(encoder, cut, network)
         projection = invert_portrait(
@@ -243,12 +249,15 @@ class JobHandlers:
             space=job.space,
             steps=job.steps,
             optimise_noise=job.optimise_noise,
+            editability=job.editability,
             seed=job.seed,
             encoder=encoder,
+            begin_at=begin_at,
+            curvature=self._curvature_for(job) if encoder is None else None,
         )
         try:
             while True:
-                yield _step(next(projection))
+                yield self._search_step(job.name, next(projection))
         except StopIteration as stop:
             result: InversionResult = stop.value
         except RenderCancelled as cancelled:
@@ -258,7 +267,8 @@ class JobHandlers:
             except StopIteration as stop:
                 result = stop.value
         elapsed_s = time.perf_counter() - started
-        latent = yield Background(lambda: self._keep(job.name, result), "Keeping the latent", may_be_left=False)
+        kept = Snapshot(result.ws, result.noise)
+        latent = yield Background(lambda: self._keep(job.name, kept), "Keeping the latent", may_be_left=False)
         identity = yield Background(lambda: open_identity(user_places().weights_folder), may_be_left=False)
         return PortraitInverted(
             latent=latent,
@@ -271,27 +281,50 @@ class JobHandlers:
                 result.image, aim(cut, network), result.perceptual_distance, result.perceptual_name, identity
             ),
             source=source,
-            start=StartPoint.MEAN if encoder is None else StartPoint.ENCODER,
+            start=_started_at(encoder, begin_at),
             encoder="" if encoder is None else encoder.name,
         )
 
     def _encoder_for(self, job: InvertPortrait) -> PortraitEncoderLike | None:
-        """The one that was used last is kept open. Raises as `_encoder_file`, ModelError for a damaged one."""
+        """Raises as `_encoder_file`, ModelError for a damaged one."""
+        path = _encoder_file(job)
+        return None if path is None else self._opened(path, job.looks)
+
+    def _curvature_for(self, job: InvertPortrait) -> Curvature | None:
+        """What the model's own encoder knows of it, for a search that starts elsewhere."""
+        from engine.inversion.encoder import curvature_of
+
+        offer = offer_encoder(job.model, encoder_folders(user_places()))
+        try:
+            return None if offer.path is None else curvature_of(self._opened(offer.path, None))
+        except ModelError:  # a damaged one is told to whoever wants to start from it
+            return None
+
+    def _opened(self, path: Path, looks: int | None) -> PortraitEncoderLike:
+        """The one that was used last is kept open."""
         from engine.inversion.encoder import open_encoder
 
-        path = _encoder_file(job)
-        if path is None:
-            return None
-        which = path, _changed_ns(path), job.looks
+        which = path, _changed_ns(path), looks
         if self._encoder is None or self._encoder[0] != which:
             self._encoder = None  # there need not be room for two
-            self._encoder = which, open_encoder(path, job.looks)
+            self._encoder = which, open_encoder(path, looks)
         return self._encoder[1]
 
-    def _keep(self, name: str, result: InversionResult) -> StoredLatent:
+    def _search_step(self, name: str, progress: InversionProgress) -> Step:
+        preview = None if progress.image is None else to_bgrx(progress.image.detach())
+        return Step(
+            progress.text,
+            progress.step / max(1, progress.steps),
+            preview,
+            distance=progress.pixel_distance,
+            step=progress.step,
+            latent=None if progress.snapshot is None else self._keep(name, progress.snapshot),
+        )
+
+    def _keep(self, name: str, found: Snapshot) -> StoredLatent:
         store = self._pipeline.store
-        noise_key = store.put_noise(result.noise) if result.noise else None
-        return StoredLatent(store.put_ws(result.ws), name, noise_key)
+        noise_key = store.put_noise(found.noise) if found.noise else None
+        return StoredLatent(store.put_ws(found.ws), name, noise_key)
 
     def _export_still(self, job: ExportStill) -> JobSteps:
         from engine.export.stills import still_suffix, write_still
@@ -404,8 +437,12 @@ class JobHandlers:
 
 def _encoder_file(job: InvertPortrait) -> Path | None:
     """Raises:
-    JobError: an encoder was asked for, or is needed, and none belongs to the model.
+    JobError: an encoder, or a latent to go on from, was asked for or is needed, and there is none.
     """
+    if job.start is StartPoint.FOUND:
+        if job.begin_at is None:
+            raise JobError("There is no latent to go on from.", "Start from the mean.")
+        return None
     if job.encoder_file is not None:
         return job.encoder_file
     if job.start is StartPoint.MEAN:
@@ -435,8 +472,7 @@ def _photo_hash(path: Path) -> str:
         return ""
 
 
-def _step(progress: InversionProgress) -> Step:
-    preview = None if progress.image is None else to_bgrx(progress.image.detach())
-    fraction = progress.step / max(1, progress.steps)
-    return Step(progress.text, fraction, preview, distance=progress.pixel_distance, step=progress.step)
-
+def _started_at(encoder: PortraitEncoderLike | None, begin_at: Snapshot | None) -> StartPoint:
+    if begin_at is not None:
+        return StartPoint.FOUND
+    return StartPoint.MEAN if encoder is None else StartPoint.ENCODER

@@ -26,6 +26,7 @@ WARM_UP_STEPS = 8
 GUIDED_WARM_UP_STEPS = 2
 DESCENT = 0.5
 """Share of the steps over which the rate falls to nothing."""
+GUIDED_DESCENT = 0.25
 BETAS = (0.8, 0.95)
 NOISE_FROM = 0.5
 """Share of the steps after which noise maps move too: earlier they would paint what the latent can say."""
@@ -114,6 +115,7 @@ class Descent:
             groups.append({"params": list(self._maps.values()), "share": NOISE_RATE})
         self._optimizer = torch.optim.Adam(groups, betas=BETAS)
         self._peak = PEAK_RATE if self._axes is None else GUIDED_RATE
+        self._descent = DESCENT if self._axes is None else GUIDED_DESCENT
         self._warm_up = WARM_UP_STEPS if self._axes is None else GUIDED_WARM_UP_STEPS
         self._lacking: Tensor | None = None
         self._present: Look | None = None
@@ -226,7 +228,7 @@ class Descent:
     def _move(self, step: int, steps: int, noise_moves: bool) -> None:
         # A step later than the share of steps done, so that the first one moves.
         ramp_up = min(self._warm_up / steps, 0.5)
-        rate = learning_rate((step + 1) / (steps + 1), self._peak, ramp_up, DESCENT)
+        rate = learning_rate((step + 1) / (steps + 1), self._peak, ramp_up, self._descent)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self._optimizer.step()
