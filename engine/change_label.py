@@ -31,6 +31,7 @@ BLEND_LABELS = {
     "affines": "affine source",
     "torgb": "ToRGB source",
     "space": "blend space",
+    "carry": "carried tuning",
 }
 STEP_OVER_CURVE = tuple([BLEND_LABELS[name], BLEND_LABELS["curve"]] for name in ("swap_resolution", "level", "width"))
 """The step is turned, and a curve drawn by hand gives way to it."""

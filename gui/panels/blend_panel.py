@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QComboBox, QGridLayout, QMenu, QSizePolicy, QWidget
 
+from engine.carry import carry_sentence
 from engine.descriptor import NetworkDescriptor
 from engine.state import (
     BlendSpace,
@@ -43,6 +44,7 @@ from gui.widgets.segmented import Segment, Segmented
 
 DEFAULT_RESOLUTIONS = (4, 8, 16, 32, 64)
 NO_MODEL = "Choose a model B first: pick one above, or drop a model file on the window."
+CARRY = "How much of what tuning A to a person changed the layers of other models get as well; 0 leaves them alone"
 ONLY_A = "In W only A's network draws: there is nothing of B in its layers"
 
 PARTS = {
@@ -90,6 +92,9 @@ class BlendPanel(Section):
         )
         self.width_slider = EditSlider("Width", 0.0, 4.0, 0.0, snaps=(0.0, 0.5, 1.0, 2.0, 4.0), lockable=True)
         self.level = EditSlider("Level", 0, 1, 0, decimals=0, stops=(0, 1))
+        self.carry = EditSlider(
+            "Carry the tuning", 0, 100, 100, decimals=0, snaps=(0.0, 25.0, 50.0, 75.0, 100.0), suffix=" %"
+        )
         self.space = Segmented(SPACES)
         self.space.setAccessibleName("Mix in")
         self.parts = Section("Transition and parts")
@@ -134,7 +139,8 @@ class BlendPanel(Section):
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
         mix_in = row(muted_label("Mix in"), 1, self.space)
-        for part in (models, self.overlays, self.presets, self.curve, self.swap_resolution, self.alpha, mix_in):
+        sliders = (self.swap_resolution, self.alpha, self.carry)
+        for part in (models, self.overlays, self.presets, self.curve, *sliders, mix_in):
             self.add_widget(part)
         self.add_widget(self.parts)
         sources = QWidget()
@@ -155,6 +161,7 @@ class BlendPanel(Section):
             "Layers up to this resolution are structure, the ones above are rendering; one model gives each"
         )
         self.alpha.set_help("How much of B there is at all: 0 is A. Type a number to go past the ends")
+        self.carry.set_help(CARRY)
         self.width_slider.set_help("How gradual the change-over is, in layers; 0 is a hard swap")
         self.level.set_help("Where in the block the swap happens: 0 after it, 1 after the next block's first layer")
         self.curve.set_help("How much of B each resolution takes. Drag a knot; double-click goes back to the step")
@@ -166,7 +173,9 @@ class BlendPanel(Section):
 
     def _connect(self) -> None:
         session = self._session
-        follow_hand(session, self.curve, self.swap_resolution, self.alpha, self.width_slider, self.level)
+        follow_hand(
+            session, self.curve, self.swap_resolution, self.alpha, self.carry, self.width_slider, self.level
+        )
         follow_locks(session, {
             "curve": self.curve, "swap_resolution": self.swap_resolution, "alpha": self.alpha,
             "width": self.width_slider,
@@ -182,6 +191,7 @@ class BlendPanel(Section):
         self.curve.past_ends_changed.connect(self._follow_ends)
         self.swap_resolution.value_changed.connect(self._turn_swap)
         self.alpha.value_changed.connect(self._turn_alpha)
+        self.carry.value_changed.connect(self._turn_carry)
         self.width_slider.value_changed.connect(self._turn_width)
         self.level.value_changed.connect(self._turn_level)
         self.space.picked.connect(self._pick_space)
@@ -220,12 +230,24 @@ class BlendPanel(Section):
         self.curve.set_alpha(blend.alpha)
         self.swap_resolution.set_value(blend.swap_resolution)
         self.alpha.set_value(blend.alpha)
+        self._show_carry(state, descriptor)
         self.width_slider.set_value(blend.width)
         self.level.set_value(blend.level)
         self.space.set_current(blend.space.value)
         for name, box in self.sources.items():
             box.setCurrentIndex(box.findData(getattr(blend, name).value))
         self._allow(state)
+
+    def _show_carry(self, state: EditState, descriptor: NetworkDescriptor | None) -> None:
+        """Only a tuned model has anything to carry."""
+        self.carry.set_value(100.0 * state.blend.carry)
+        others = [ref for ref in (state.model_b, *(one.model for one in state.overlays)) if ref is not None]
+        name_a = self._collection.model_name(state.model_a) if state.model_a is not None else ""
+        name_b = self._collection.model_name(others[0]) if len(others) == 1 else "the other models"
+        said = carry_sentence(state, descriptor, name_a, name_b)
+        self.carry.setVisible(said is not None)
+        self.carry.set_help(f"{said} {CARRY}" if said is not None and others else CARRY)
+        self.carry.set_disabled_reason(None if others else NO_MODEL)
 
     def _allow(self, state: EditState) -> None:
         has_b = state.model_b is not None
@@ -283,6 +305,9 @@ class BlendPanel(Section):
 
     def _turn_alpha(self, value: float) -> None:
         self._session.edit(with_alpha(self._session.state, value))
+
+    def _turn_carry(self, value: float) -> None:
+        self._session.edit(with_blend(self._session.state, carry=value / 100.0))
 
     def _turn_width(self, value: float) -> None:
         self._session.edit(with_blend(self._session.state, width=value, curve=None))
