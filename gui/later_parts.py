@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from gui.panels.mix_panel import MixPanel
     from gui.paste.flow import PasteFlow
     from gui.paste.kept_masks import KeptMasks
+    from gui.pivot_flow import PivotFlow
     from gui.search.again import SearchAgain
     from gui.training.flow import TrainingFlow
     from gui.weights_flow import WeightsFlow
@@ -229,6 +230,16 @@ class LaterParts(QObject):
         )  # fmt: skip
 
     @cached_property
+    def tuning(self) -> PivotFlow:
+        """Made when a model is first tuned to a portrait."""
+        from gui.pivot_flow import PivotFlow
+
+        return PivotFlow(
+            self.window, self.session, self.bridge, self.collection, self.photos, self.again.with_photo,
+            self.messages, self.settings, self,
+        )  # fmt: skip
+
+    @cached_property
     def masks(self) -> KeptMasks:
         """Painted for putting portraits back into their photos."""
         from gui.paste.kept_masks import KeptMasks
@@ -328,6 +339,8 @@ class LaterParts(QObject):
         actions["search_closer"].triggered.connect(lambda: self.again.search_closer())
         actions["align_again"].triggered.connect(lambda: self.again.align_again())
         actions["search_steps"].triggered.connect(lambda: self.searches.watch_last())
+        actions["tune"].triggered.connect(lambda: self.tuning.open())
+        parts.shelf.tune_wanted.connect(lambda key: self.tuning.open(key))
         parts.shelf.closer_wanted.connect(lambda key: self.again.search_closer(key))
         parts.shelf.align_wanted.connect(lambda key: self.again.align_again(key))
         actions["pixel_values"].toggled.connect(canvas.set_reads_pixels)

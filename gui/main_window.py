@@ -212,6 +212,7 @@ class MainWindow(QMainWindow):
                 "open_portrait", self.samples_menu,
                 None,  # with the portrait that is on screen
                 "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
+                "tune",
                 None,  # with a photo, or many
                 "save_lines",
             ),

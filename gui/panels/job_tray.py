@@ -27,6 +27,7 @@ from engine.messages import (
     SaveBlend,
 )
 from engine.paste_events import PasteBack
+from engine.pivot_events import TunePivot
 from gui.engine_bridge import EngineBridge
 from gui.pixels import to_thumbnail
 from gui.widgets.job_card import JobCard, JobState
@@ -56,6 +57,8 @@ def job_title(job: Job) -> str:
             return f"Opening {printable(path.name, 60)}"
         case InvertPortrait(name=name):
             return f"Inverting {printable(name, 60)}"
+        case TunePivot(portrait=portrait):
+            return f"Tuning to {printable(portrait, 60)}"
         case ExportStill(path=path) | ExportVideo(path=path) | DrawSheet(path=path) | ExportNetwork(path=path):
             return f"Exporting {printable(path.name, 60)}"
         case PasteBack(path=path):

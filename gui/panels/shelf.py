@@ -54,6 +54,7 @@ class Shelf(QWidget):
     library_wanted = Signal()
     closer_wanted = Signal(str)  # a portrait's key: search on from it
     align_wanted = Signal(str)  # a portrait's key: align its photo again
+    tune_wanted = Signal(str)  # the key of a portrait
     put_back_wanted = Signal(str)  # a portrait's key: show it in its photo
 
     def __init__(
@@ -365,6 +366,7 @@ class Shelf(QWidget):
             menu.addAction("Search closer", lambda: self.closer_wanted.emit(key))
             menu.addAction("Align again…", lambda: self.align_wanted.emit(key))
             menu.addAction("Put back into its photo…", lambda: self.put_back_wanted.emit(key))
+            menu.addAction("Tune the model to it…", lambda: self.tune_wanted.emit(key))
         menu.addAction("Rename…", lambda: self._rename_portrait(key))
         menu.addAction("Move to trash", lambda: self._trash_portrait(key))
         menu.popup(place)

@@ -89,6 +89,10 @@ class SearchAgain(QObject):
         """Show a portrait's photo with the handles where they were."""
         self._ask(key, self._align)
 
+    def with_photo(self, key: str, run: Callable[[LatentRecord, PortraitSource], object]) -> None:
+        """Look for a portrait's photo, by default that of the one on screen, and go on with it where it is now."""
+        self._ask(key, run)
+
     def _ask(self, key: str, run: Callable[[LatentRecord, PortraitSource], object]) -> None:
         latent = self._session.state.latent
         record = self._collection.latent(key or (latent.key if isinstance(latent, StoredLatent) else ""))
