@@ -99,7 +99,7 @@ class TuneBar(QFrame):
     def ask(self, portrait: str, model: str, img_resolution: int) -> None:
         """Show it for one portrait and one model."""
         self._px = img_resolution
-        self.words.setText(f"Tune “{model}” to “{portrait}”: a copy that draws this person, and carries them into blends")
+        self.words.setText(f"Tune “{model}” to “{portrait}”: a copy that draws this person, also in blends")
         self._refresh()
         self.show()
         self.start.setFocus()
