@@ -58,16 +58,20 @@ def load_with_encoder(
     path: Path,
     opened: OpenedCheckpoint,
     descriptor: NetworkDescriptor,
-    shelf: Shelf,
+    shelf: Shelf | None,
     shelve: Callable[[], ModelRef],
     weights: Path,
 ) -> JobSteps:
     """Put the generator on the shelf, unless the very same is there, and use the encoder for it from now on.
 
     Args:
+        shelf: Where the same generator may be; None not to look for it.
         weights: The user's weights folder.
     """
-    twin: ModelRef | None = yield Background(lambda: find_twin(opened, shelf), "Looking whether its model is here")
+    twin: ModelRef | None = None
+    if shelf is not None:
+        known = shelf
+        twin = yield Background(lambda: find_twin(opened, known), "Looking whether its model is here")
     model = twin or (yield Background(shelve))
     try:
         kept: KeptEncoder = yield Background(

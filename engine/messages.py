@@ -134,9 +134,14 @@ class LoadModel:
     """Read a model file safely and put it into the library. Result: `ModelLoaded`.
 
     A portrait encoder in it is kept too; of one without a generator the result is `EncoderKept`.
+
+    Attributes:
+        exact: Put a checkpoint's generator there also when the very same is there from another file: this one is
+            asked for by its hash.
     """
 
     path: Path
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

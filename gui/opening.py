@@ -156,7 +156,7 @@ class Opener(QObject):
             else:
                 self.use_model(model, side)
 
-        return self._bridge.submit(LoadModel(path), loaded)
+        return self._bridge.submit(LoadModel(path, exact=self._waiting is not None), loaded)
 
     def add_model(self, path: Path) -> str:
         """Read a model file onto the shelf and leave the picture alone."""
@@ -254,7 +254,7 @@ class Opener(QObject):
             else:
                 self._resume()
 
-        self._bridge.submit(LoadModel(path), loaded)
+        self._bridge.submit(LoadModel(path, exact=True), loaded)
 
     def _is_awaited(self, model: ModelRef) -> bool:
         """Whether it is a model that a state waits for: then it goes where that state says."""

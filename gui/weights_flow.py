@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QUrl, Signal, Slot
+from PySide6.QtCore import QFile, QObject, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,10 @@ from gui.messages import Messages
 from gui.weights_window import EncoderRow, WeightsWindow
 
 Found = tuple[tuple[WeightsStatus, ...], tuple[KnownEncoder, ...]]
+
+
+def move_to_trash(path: Path) -> bool:
+    return QFile(str(path)).moveToTrash()
 
 
 class WeightsFlow(QObject):
@@ -47,6 +51,7 @@ class WeightsFlow(QObject):
             window.folder_wanted.connect(self.open_folder)
             window.refresh_wanted.connect(self.refresh)
             window.link_toggled.connect(self.use)
+            window.removal_wanted.connect(self.remove)
             self._collection.models_changed.connect(self._refresh_if_seen)
         return self._window
 
@@ -112,6 +117,21 @@ class WeightsFlow(QObject):
             self.refresh()
 
         self._aside.run(change, changed, self._messages.error)
+
+    @Slot(object)
+    def remove(self, encoder: KnownEncoder) -> None:
+        """Move an encoder's file to the system's trash: searches begin without it."""
+        title = printable(encoder.title, 60)
+
+        def removed(is_gone: bool) -> None:
+            if is_gone:
+                self._messages.say(f"The encoder “{title}” is in the trash of this computer.")
+            else:
+                self._messages.warn(f"“{title}” could not be moved to the trash.", "Delete it in the weights folder.")
+            self.encoders_changed.emit()
+            self.refresh()
+
+        self._aside.run(lambda: move_to_trash(encoder.path), removed, self._messages.error)
 
     @Slot()
     def open_folder(self) -> None:

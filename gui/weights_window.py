@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from engine.encoder_links import KnownEncoder
 from engine.errors import printable
+from engine.file_size import in_words
 from engine.optional_weights import WeightsStatus
 from engine.state import ModelRef
 from gui.panels.labels import caption_label, scrolling, title_label
@@ -51,6 +52,7 @@ class WeightsWindow(QDialog):
     folder_wanted = Signal()
     refresh_wanted = Signal()
     link_toggled = Signal(object, object, bool)  # KnownEncoder, ModelRef, whether it is to be used
+    removal_wanted = Signal(object)  # KnownEncoder
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,6 +155,11 @@ class WeightsWindow(QDialog):
         if not row.fitting:
             rows = "any number of" if encoder.metadata.sizes.rows == 1 else str(encoder.metadata.sizes.rows)
             menu.addAction(f"No model here takes {rows} rows of {encoder.metadata.sizes.w_dim}").setEnabled(False)
+        menu.addSeparator()
+        size = in_words(encoder.path.stat().st_size) if encoder.path.is_file() else "gone"
+        menu.addAction(f"Move its file to the trash ({size})").triggered.connect(
+            lambda: self.removal_wanted.emit(encoder)
+        )
         button.setMenu(menu)
         title = f"{printable(encoder.title, 60)}: {encoder.metadata.sizes.words}"
         return _card(title, words, "" if used else "muted", button)

@@ -116,6 +116,16 @@ def test_that_a_second_encoder_of_the_same_generator_belongs_to_the_model_that_i
     assert "first" in str(offered(first.model))
 
 
+def test_that_a_file_which_is_asked_for_by_its_hash_is_shelved_beside_its_twin(
+    engine: Headless, w: Checkpoint, tmp_path: Path
+) -> None:
+    first = loaded(engine, write(tmp_path / "first.pt", w))
+    second = engine.run(LoadModel(write(tmp_path / "second.pt", w, lpips_lambda=0.7), exact=True))
+    assert isinstance(second, ModelLoaded)
+    assert not second.is_twin
+    assert {record.ref for record in engine.library.models()} == {first.model, second.model}
+
+
 def test_that_one_different_number_makes_another_model(engine: Headless, w: Checkpoint, tmp_path: Path) -> None:
     first = loaded(engine, write(tmp_path / "first.pt", w))
     state = {**w["state_dict"]}

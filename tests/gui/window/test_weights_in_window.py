@@ -16,6 +16,7 @@ from engine.encoder_events import EncoderKept
 from engine.encoder_links import link_encoder, published_for
 from engine.messages import JobOutcome, LoadModel, ModelLoaded
 from engine.published_encoder import METADATA_KEY, Heads, PublishedMetadata, PublishedSizes, Trunk, expected_shapes
+from gui import weights_flow
 from gui.weights_window import NO_ENCODERS, WeightsWindow
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support (propagateSizeHints|raise)")
@@ -104,6 +105,26 @@ def test_that_an_encoder_is_given_to_a_model_and_taken_away_by_hand(desk: Desk) 
     desk.studio.weights.wait()
     assert published_for(portrait, path.parent) is None
     assert not bar.begin.isVisible()
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_that_an_encoders_file_goes_to_the_trash(desk: Desk, monkeypatch: pytest.MonkeyPatch, works: bool) -> None:
+    path = keep(desk, "psp")
+    link_encoder(path, desk.models["portrait"])
+
+    def trash(file: Path) -> bool:
+        if works:
+            file.unlink()
+        return works
+
+    monkeypatch.setattr(weights_flow, "move_to_trash", trash)
+    window = opened(desk)
+    (button,) = window.findChildren(QToolButton)
+    button.menu().actions()[-1].trigger()
+    desk.studio.weights.wait()
+    assert path.exists() is not works
+    assert desk.message().startswith("The encoder “psp” is in the trash" if works else "“psp” could not be moved")
+    assert (NO_ENCODERS in texts(window)) is works
 
 
 def test_that_the_encoder_taken_last_is_the_one_that_is_used(desk: Desk) -> None:
