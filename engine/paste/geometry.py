@@ -123,16 +123,18 @@ def resampled(
     width, height = size
     corners = np.array([(x, y) for x in (0, width) for y in (0, height)]) @ to_source[:, :2].T + to_source[:, 2]
     step = float(np.sqrt(abs(np.linalg.det(to_source[:, :2]))))  # pixels of the source per pixel of the result
-    margin = int(np.ceil(MARGIN_PX * max(1.0, step)))
+    fewer = max(1, round(step))  # a whole number, counted from the picture's corner, so that tiles meet
+    margin = MARGIN_PX * fewer
     tall, wide = image.shape[:2]
-    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, (wide - 1, tall - 1)).astype(int)
+    low = np.clip(np.floor(corners.min(axis=0)) - margin, 0, (wide - 1, tall - 1)).astype(int) // fewer * fewer
     high = np.clip(np.ceil(corners.max(axis=0)) + margin, low + 1, (wide, tall)).astype(int)
     part = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]]).astype(np.float32, copy=False)
     inner = np.column_stack([to_source[:, :2], to_source[:, 2] - low])
     method = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
-    if step > 1:
-        now = (max(1, round(part.shape[1] / step)), max(1, round(part.shape[0] / step)))
-        part, inner = _resized(part, inner, now, cv2.INTER_AREA)
+    if fewer > 1:
+        below, right = -part.shape[0] % fewer, -part.shape[1] % fewer
+        whole = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        part, inner = _resized(whole, inner, (whole.shape[1] // fewer, whole.shape[0] // fewer), cv2.INTER_AREA)
     elif step < 0.75:  # warpAffine knows 32 places between two pixels: too few where they come to lie far apart
         times = int(np.ceil(1 / step))
         part, inner = _resized(part, inner, (part.shape[1] * times, part.shape[0] * times), method)
@@ -141,6 +143,6 @@ def resampled(
     return np.asarray(cv2.warpAffine(part, inner, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _resized(part: Samples, inner: Affine, size: tuple[int, int], method: int) -> tuple[Samples, Affine]:
+def _resized(part: cv2.typing.MatLike, inner: Affine, size: tuple[int, int], method: int) -> tuple[Samples, Affine]:
     scale = np.array([size[0] / part.shape[1], size[1] / part.shape[0]])
     return np.asarray(cv2.resize(part, size, interpolation=method), np.float32), inner * scale[:, None]
