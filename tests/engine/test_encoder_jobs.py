@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from rule_weights import encoder_checkpoint
+from rule_weights import encoder_checkpoint, golden_io
 from small_networks import random_network, small_config
 from typer.testing import CliRunner
 
@@ -22,13 +23,14 @@ from engine.errors import EncoderOnlyError, SpaceMismatchError
 from engine.export.embedded import read_recipe
 from engine.framing import FacePoints
 from engine.headless import Headless
+from engine.imaging import to_rgb
 from engine.inspection import inspect_file
 from engine.inversion.published_encoders import load_published
 from engine.library import Library
 from engine.messages import InvertPortrait, LoadModel, ModelLoaded, PortraitInverted, StartPoint
 from engine.network import load_network
 from engine.places import user_places
-from engine.state import ModelRef
+from engine.state import EditState, MixSource, ModelRef, StoredLatent
 
 Checkpoint = dict[str, Any]
 
@@ -240,3 +242,19 @@ def test_that_an_encoder_alone_asks_for_its_model(w: Checkpoint, tmp_path: Path,
     assert failed.exit_code == 1
     assert "without a generator" in failed.output
     assert "--model" in failed.output
+
+
+@pytest.mark.parametrize(("case", "share"), [("latents_mask_inject", 1.0), ("latents_mask_inject_a03", 0.3)])
+def test_that_style_mixing_is_what_published_programs_call_a_mask_and_an_injected_code(
+    engine: Headless, tmp_path: Path, case: str, share: float
+) -> None:
+    io = golden_io("enc_psp_gradual")
+    path = write(tmp_path / "psp.pt", encoder_checkpoint("enc_psp_gradual"))
+    model = loaded(engine, path).model
+    code, injected = (StoredLatent(engine.store.put_ws(io[key][0])) for key in ("latents", "inject"))
+    strengths = (*[0.0] * 7, *[share] * 3)
+    state = EditState(model, latent=code, truncation_psi=1.0, mix=(MixSource(injected, strengths),))
+    with torch.no_grad():
+        wanted = to_rgb(load_network(path).synthesis(torch.from_numpy(io[case][:1])))
+    assert np.abs(engine.render(state).astype(int) - wanted).max() <= 1
+    assert np.abs(engine.render(replace(state, mix=())).astype(int) - wanted).max() > 20
