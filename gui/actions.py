@@ -82,6 +82,7 @@ _PLANS = {
     "search_steps": _Plan("Steps of the last search", (), "Every step that it took, to look at and to take"),
     "every_style": _Plan("In every style", ("T",), "The face on screen in every style at once: click one and go on"),
     "put_back": _Plan("Put back into the photo…", ("Ctrl+Shift+B",), "The edited face in its photo, at full size"),
+    "invert_many": _Plan("Find portraits in a folder…", (), "Every face in a folder of photos, onto the shelf"),
     "tune": _Plan("Tune the model to this portrait…", (), "A copy of the model that draws this very person"),
     "save_lines": _Plan("Save as line drawing…", (), "The contours of a photo's face, black on white"),
     # Export

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from gui.get_models.flow import GetModelsFlow
     from gui.help_flow import HelpFlow
     from gui.history_tree.window import HistoryWindow
+    from gui.many.flow import ManyFlow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
     from gui.palette import Entry as Found
@@ -108,6 +109,7 @@ class LaterParts(QObject):
         actions["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         actions["batch"].triggered.connect(lambda: self.batch.open())
         actions["doctor"].triggered.connect(lambda: self.doctor.open())
+        actions["invert_many"].triggered.connect(lambda: self.many_portraits.open())
         blend.doctor_wanted.connect(actions["doctor"].trigger)
         parts.shelf.overlay_wanted.connect(blend.lay_over)
         actions["explore"].triggered.connect(lambda: self.explore.toggle())
@@ -128,8 +130,9 @@ class LaterParts(QObject):
     def close_later(self) -> None:
         """Those that were made; the rest is not made for this."""
         for name in (
-            "animating", "training", "measuring", "get_models", "doctor", "batch", "weights",
-            "mixing", "clipboard", "directions", "explore", "history",
+            "animating", "training", "measuring", "get_models", "doctor", "batch",
+            "many_portraits", "weights",
+            "mixing", "clipboard", "directions", "explore", "styles", "history",
             "pasting",
             "again",
         ):  # fmt: skip
@@ -289,6 +292,17 @@ class LaterParts(QObject):
         return flow
 
     @cached_property
+    @cached_property
+    def many_portraits(self) -> ManyFlow:
+        """The portraits of a folder of photos."""
+        from gui.many.flow import ManyFlow
+
+        return ManyFlow(
+            self.window, self.session, self.collection, self.store, self.window.parts.shelf.tray, self.messages,
+            self.settings, self.portraits.encoder_folders, lambda key, crop: self.photos.keep(key, crop),
+            self.commands.use_portrait, self,
+        )
+
     def doctor(self) -> BlendDoctorFlow:
         from gui.blend_doctor_flow import BlendDoctorFlow
 

@@ -214,6 +214,7 @@ class MainWindow(QMainWindow):
                 "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
                 "tune",
                 None,  # with a photo, or many
+                "invert_many",
                 "save_lines",
             ),
             "E&xport": (

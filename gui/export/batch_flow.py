@@ -24,6 +24,7 @@ from engine.state import View
 from gui.bring_forward import bring_forward
 from gui.export.batch_window import IDLE, BatchWindow, BatchWish
 from gui.export.picture_reader import PictureReader
+from gui.left_out_words import left_out_words
 from gui.messages import Choice, Messages
 from gui.panels.job_tray import JobTray
 from gui.pixels import to_thumbnail
@@ -37,9 +38,6 @@ from gui.widgets.job_card import words_for_time
 
 CARD_ID = "batch"
 SHOWN_PX = QSize(1600, 1600)
-TOLD, NAMED = 3, 3
-"""Reasons for leaving photos out, and photos of each; the rest is counted."""
-
 NONE_MADE = "None of them could be made."
 
 
@@ -223,14 +221,6 @@ def _arguments(wish: BatchWish, recipe: Path) -> list[str]:
 
 def skipped_words(skipped: list[BatchSkipped]) -> str:
     """Each reason once, with whom it is about."""
-    names: dict[str, list[str]] = {}
-    for one in skipped:
-        problem = one.problem.removeprefix(f"{one.name}: ").replace(one.name, "it")
-        names.setdefault(problem, []).append(printable(one.name, 40))
-    told = []
-    for problem, whose in list(names.items())[:TOLD]:
-        more = f" and {len(whose) - NAMED} more" if len(whose) > NAMED else ""
-        told.append(f"{', '.join(whose[:NAMED])}{more}: {printable(problem, 120).removesuffix('.')}")
-    if rest := sum(len(whose) for whose in list(names.values())[TOLD:]):
-        told.append(f"and {rest} more")
-    return f"Left out: {'; '.join(told)}."
+    return left_out_words(
+        [(one.name, one.problem.removeprefix(f"{one.name}: ").replace(one.name, "it")) for one in skipped]
+    )

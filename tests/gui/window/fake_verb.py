@@ -50,6 +50,11 @@ BATCH = (
     {"event": "BatchProgress", "text": "seed 3, 1 of 3", "done": 0, "total": 3, "elapsed_s": 1, "time_left_s": None},
     {"event": "BatchSkipped", "name": "wall.png", "problem": "wall.png: No face was found in it."},
 )  # fmt: skip
+INVERT = (
+    {"event": "InvertStarted", "photos": 4, "folder": "/x", "jobs": 2},
+    {"event": "InvertProgress", "text": "anna.jpg, 1 of 4", "fraction": 0.25, "elapsed_s": 4, "time_left_s": 12.0},
+    {"event": "PhotoLeftOut", "photo": "wall.png", "problem": "No face was found in it."},
+)  # fmt: skip
 
 
 def tell(event: dict[str, Any]) -> None:
@@ -100,6 +105,36 @@ def finish_batch(arguments: list[str]) -> None:
     tell({"event": "BatchFinished", **made})
 
 
+def finish_inverting(arguments: list[str]) -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+    import numpy as np
+    from PIL import Image
+
+    from engine.framing import FacePoints
+    from engine.latent_file import write_latent
+    from engine.latents import LatentStore
+    from engine.likeness import Likeness
+    from engine.portrait_source import PortraitSource
+    from engine.state import ModelRef, StoredLatent
+
+    out, store = Path(after(arguments, "-o")), LatentStore()
+    (out / "crops").mkdir(parents=True, exist_ok=True)
+    (out / "arguments.json").write_text(json.dumps(arguments))
+    model, face = ModelRef(after(arguments, "--model"), "portrait"), FacePoints((1.0, 1.0), (5.0, 1.0), (3.0, 4.0))
+    for number, name in enumerate(("anna", "bert, face 2")):
+        latent = StoredLatent(store.put_ws(np.full((4, 8), number, np.float32)), name)
+        source, likeness = PortraitSource(Path(f"/photos/{name}.jpg"), "ab" * 32, face), Likeness(0.1, 0.2, "x", 0.3)
+        files = [out / f"{number}.safetensors", out / f"{number}.png", out / "crops" / f"{number}.png"]
+        write_latent(files[0], latent, model, store, source=source, likeness=likeness)
+        for shade, file in enumerate(files[1:]):
+            Image.new("RGB", (64, 64), (90 + 60 * shade, 90, 120)).save(file)
+        paths = dict(zip(("latent", "picture", "crop"), map(str, files), strict=True))
+        tell({"event": "PortraitFound", "photo": f"{name}.jpg", "face": 1, "name": name, **paths, "is_new": True})
+    (out / "report.html").write_text("a report")
+    ended = {"made": 2, "kept": 0, "left_out": 1, "report": str(out / "report.html"), "summary": "2 portraits: like."}
+    tell({"event": "InvertFinished", **ended, "elapsed_s": 4.0})
+
+
 def main(behaviour: str, arguments: list[str]) -> None:
     if behaviour == "refuses":
         print("a library warns\ngraft: The folder few holds 9 pictures; at least 10 are needed.", file=sys.stderr)
@@ -109,6 +144,7 @@ def main(behaviour: str, arguments: list[str]) -> None:
     events, finish = {
         "measure": (MEASURE, finish_measuring),
         "batch": (BATCH, finish_batch),
+        "invert": (INVERT, finish_inverting),
         "train": (PORTRAITS, finish_portraits),
     }[arguments[0]]
     for event in events:
