@@ -292,7 +292,6 @@ class LaterParts(QObject):
         return flow
 
     @cached_property
-    @cached_property
     def many_portraits(self) -> ManyFlow:
         """The portraits of a folder of photos."""
         from gui.many.flow import ManyFlow
@@ -303,6 +302,7 @@ class LaterParts(QObject):
             self.commands.use_portrait, self,
         )
 
+    @cached_property
     def doctor(self) -> BlendDoctorFlow:
         from gui.blend_doctor_flow import BlendDoctorFlow
 
