@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from engine.carry import CARRIES_LITTLE, carry_sentence, is_carried_into
 from engine.descriptor import NetworkDescriptor
 from engine.errors import printable
 from engine.kinship import Halves, LayerDistance, WeightDistance, even_halves, lineage_sentence, shared_steps
@@ -192,6 +193,7 @@ def diagnose(
         _examine_inputs(case)
         if halves is not None and not for_overlay:
             _suggest_swap(case, halves)
+        _examine_carry(case, distance)
         if distance is not None:
             _examine_weights(case, distance)
     grades = list(Grade)
@@ -240,6 +242,20 @@ def _examine_inputs(case: _Case) -> None:
     if one.framing != other.framing:
         sentence = "Their faces sit differently in the picture, so eyes and mouths can appear twice."
         case.say(Grade.WARNING, sentence, Mend("Train B on pictures framed as A's are"))
+
+
+def _examine_carry(case: _Case, distance: WeightDistance | None) -> None:
+    """What of A's tuning to a person the other gets as well."""
+    descriptor = case.a.descriptor
+    if not is_carried_into(descriptor, case.b.ref, case.b.descriptor):
+        return
+    said = carry_sentence(case.blend, descriptor, *case.names)
+    if said is None:
+        return
+    if case.blend.carry > 0.0 and distance is not None and not distance.related:
+        case.say(Grade.TIP, f"{said} {CARRIES_LITTLE}")
+        return
+    case.say(Grade.GOOD, said)
 
 
 def _inputs(descriptor: NetworkDescriptor) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.baking import baked_network
 from engine.block_clock import BlockClock
+from engine.carry import CARRIES_LITTLE
 from engine.errors import DeviceError, LatentError, MissingModelError, ModelError
 from engine.latents import LatentStore
 from engine.model_group import ModelGroup
@@ -41,8 +42,6 @@ ONE_MAPPING = "The mapping networks of A and B are all but the same: a blend of 
 
 PARENT_AGAIN_S = 10.0
 """A parent that could not be loaded is tried again after so long: looking for a file takes a while."""
-
-CARRIES_LITTLE = "Carrying A's tuning over helps little between strangers: their layers do not mean the same."
 
 _NO_CACHE = StageCache(0)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from engine.carry import Carried
+from engine.carry import Carried, is_carried_into
 from engine.descriptor import NetworkDescriptor
 from engine.errors import LatentError, LatentShapeError, ModelError
 from engine.resolved_edit import ResolvedDirection, ResolvedEdit, ResolvedMix, ResolvedNoise, ResolvedOverlay
@@ -75,7 +75,10 @@ def resolve(
     shares = _shares(state.blend, a, partner, notes)
     cutoff = a.num_ws if state.truncation_cutoff is None else state.truncation_cutoff
     laid_over = _overlays(state, a, overlays, notes)
-    is_mixed = partner is not None or bool(laid_over)
+    over = [] if state.model_b is None or partner is None else [(state.model_b, partner)]
+    known_models = dict(zip((one.model for one in state.overlays), overlays, strict=True))
+    over += [(one.model, known_models[one.model]) for one in laid_over]
+    into = [is_carried_into(a, ref, other) for ref, other in over]
     return ResolvedEdit(
         model_a=state.model_a,
         model_b=state.model_b if partner is not None else None,
@@ -92,7 +95,7 @@ def resolve(
         space=state.blend.space if partner is not None else BlendSpace.WEIGHTS,
         directions=_directions(state.directions, a, known, notes),
         style_edits=_style_edits(state.style_edits, a, notes),
-        carried=_carried(state, a, parent, notes) if is_mixed else None,
+        carried=_carried(state, a, parent, into, notes) if any(into) else None,
         warnings=tuple(notes.sentences),
     )
 
@@ -169,7 +172,11 @@ def _shares(blend: Blend, a: NetworkDescriptor, b: NetworkDescriptor | None, not
 
 
 def _carried(
-    state: EditState, a: NetworkDescriptor, parent: NetworkDescriptor | None, notes: _Notes
+    state: EditState,
+    a: NetworkDescriptor,
+    parent: NetworkDescriptor | None,
+    into: Sequence[bool],
+    notes: _Notes,
 ) -> Carried | None:
     strength = notes.number("carried share of the tuning", state.blend.carry, 1.0)
     if strength < 0.0:
@@ -183,7 +190,7 @@ def _carried(
     if obstacle := blend_obstacle(a, parent, "its parent"):
         notes.say(f"{name} cannot be what A was tuned from, so the tuning stays in A's layers: {obstacle}.")
         return None
-    return Carried.of(a.tuned_from, strength, state.blend)
+    return Carried.of(a.tuned_from, strength, state.blend, into)
 
 
 def _overlays(

@@ -121,7 +121,7 @@ class PivotFlow(QObject):
         self.leave()
         portrait = printable(wish.record.latent.name, NAME_CHARS) or "portrait"
         job = TunePivot(
-            wish.record.latent, wish.model, wish.source, f"{portrait} tuned", portrait, chosen.steps,
+            wish.record.latent, wish.model, wish.source, portrait, portrait, chosen.steps,
             stop_at=chosen.stop_at, locality=chosen.locality,
         )  # fmt: skip
         self._bridge.submit(job, self._ended)
@@ -134,8 +134,9 @@ class PivotFlow(QObject):
             self._messages.error(event.error)
 
     def _keep(self, job: TunePivot, result: PivotTuned, *, cancelled: bool) -> None:
-        self._collection.refresh((Kind.MODEL,))
+        # First the picture: a model on the shelf without one gets that of a seed.
         self._collection.set_model_picture(result.model.sha256, to_thumbnail(result.image, CARD_PX))
+        self._collection.refresh((Kind.MODEL,))
         self._photos.keep(result.latent.key, result.target)
         self.bar.note_time(
             result.descriptor.img_resolution, result.elapsed_s / max(1, result.steps), locality=job.locality

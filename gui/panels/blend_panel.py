@@ -9,11 +9,12 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QComboBox, QGridLayout, QMenu, QSizePolicy, QWidget
 
-from engine.carry import carry_sentence
+from engine.carry import carry_sentence, is_carried_into
 from engine.descriptor import NetworkDescriptor
 from engine.state import (
     BlendSpace,
     EditState,
+    ModelRef,
     Side,
     Source,
     swapped,
@@ -45,6 +46,7 @@ from gui.widgets.segmented import Segment, Segmented
 DEFAULT_RESOLUTIONS = (4, 8, 16, 32, 64)
 NO_MODEL = "Choose a model B first: pick one above, or drop a model file on the window."
 CARRY = "How much of what tuning A to a person changed the layers of other models get as well; 0 leaves them alone"
+FADES = "B has the same parent as A, so the blend fades between the two; nothing is carried"
 ONLY_A = "In W only A's network draws: there is nothing of B in its layers"
 
 PARTS = {
@@ -241,13 +243,18 @@ class BlendPanel(Section):
     def _show_carry(self, state: EditState, descriptor: NetworkDescriptor | None) -> None:
         """Only a tuned model has anything to carry."""
         self.carry.set_value(100.0 * state.blend.carry)
-        others = [ref for ref in (state.model_b, *(one.model for one in state.overlays)) if ref is not None]
+        refs = [ref for ref in (state.model_b, *(one.model for one in state.overlays)) if ref is not None]
+        others = [ref for ref in refs if self._takes_tuning(descriptor, ref)]
         name_a = self._collection.model_name(state.model_a) if state.model_a is not None else ""
         name_b = self._collection.model_name(others[0]) if len(others) == 1 else "the other models"
-        said = carry_sentence(state, descriptor, name_a, name_b)
+        said = carry_sentence(state.blend, descriptor, name_a, name_b)
         self.carry.setVisible(said is not None)
         self.carry.set_help(f"{said} {CARRY}" if said is not None and others else CARRY)
-        self.carry.set_disabled_reason(None if others else NO_MODEL)
+        self.carry.set_disabled_reason(None if others else FADES if refs else NO_MODEL)
+
+    def _takes_tuning(self, a: NetworkDescriptor | None, ref: ModelRef) -> bool:
+        other = self._collection.descriptor(ref)
+        return a is not None and other is not None and is_carried_into(a, ref, other)
 
     def _allow(self, state: EditState) -> None:
         has_b = state.model_b is not None

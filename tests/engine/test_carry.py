@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from small_networks import relative_error
 from stacked_models import PREVIEW_ERROR, Models
 
-from engine.carry import Carried, carry_sentence, with_carried
+from engine.blend_doctor import diagnose
+from engine.carry import CARRIES_LITTLE, Carried, carry_sentence, with_carried
+from engine.library_records import ModelRecord
 from engine.network import Network, Origin
-from engine.pipeline import CARRIES_LITTLE, Pipeline
+from engine.pipeline import Pipeline
 from engine.shares import Shares, weights_of
 from engine.state import (
     Blend,
@@ -30,6 +32,7 @@ from engine.state import (
     with_blend,
     with_overlay,
 )
+from engine.weight_distance import weight_distance
 
 PARENT = ModelRef("f" * 64, "portrait")
 PARTS = ("conv", "conv_affine", "torgb", "torgb_affine", "noise")
@@ -39,8 +42,8 @@ def one_place(share: float) -> Shares:
     return Shares((share,), (share,), (share,), (share,), (share,), mapping=0.3, w_avg=0.2)
 
 
-def carried(strength: float = 1.0) -> Carried:
-    return Carried.of(PARENT, strength, Blend())
+def carried(strength: float = 1.0, count: int = 1) -> Carried:
+    return Carried.of(PARENT, strength, Blend(), (True,) * count)
 
 
 def wanted(shares: list[float], strength: float) -> list[float]:
@@ -52,7 +55,7 @@ def wanted(shares: list[float], strength: float) -> list[float]:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.floats(0.01, 1))
 def test_that_shares_say_what_is_to_be_carried(shares: list[float], strength: float) -> None:
-    stack = with_carried(tuple(one_place(share) for share in shares), carried(strength))
+    stack = with_carried(tuple(one_place(share) for share in shares), carried(strength, len(shares)))
     for part in PARTS:
         found = weights_of([getattr(one, part)[0] for one in stack])
         assert found == pytest.approx(wanted(shares, strength), abs=1e-6)
@@ -79,11 +82,11 @@ def test_that_weights_that_cancel_carry_nothing_there() -> None:
     # T 0, B 1, then a model that takes as much as there is of B: what lies below it adds up to nothing.
     stack = (one_place(2.0), one_place(2.0))
     assert weights_of([2.0, 2.0]) == (1.0, -2.0, 2.0)  # T is whole: nothing to carry either
-    assert [one.conv[0] for one in with_carried(stack, carried())] == [2.0, 2.0, 0.0]
+    assert [one.conv[0] for one in with_carried(stack, carried(count=2))] == [2.0, 2.0, 0.0]
     below = (one_place(1.5), one_place(1.0))  # T and B of weight 0, all of C
-    assert weights_of([one.conv[0] for one in with_carried(below, carried())]) == (1.0, 0.0, 1.0, -1.0)
+    assert weights_of([one.conv[0] for one in with_carried(below, carried(count=2))]) == (1.0, 0.0, 1.0, -1.0)
     third = (one_place(4 / 3), one_place(-0.5))  # T -0.5, B 2, C -0.5
-    assert weights_of([one.conv[0] for one in with_carried(third, carried(1 / 3))])[-1] == 0.0  # T's would be 0
+    assert weights_of([one.conv[0] for one in with_carried(third, carried(1 / 3, 2))])[-1] == 0.0  # T's would be 0
 
 
 def test_that_parts_of_b_alone_stay_as_b_has_them() -> None:
@@ -114,9 +117,11 @@ def tuned(models: Models) -> ModelRef:
     return put_tuned(models, models.a, "tuned")
 
 
-def put_tuned(models: Models, parent: ModelRef, name: str, *, told: ModelRef | None = None) -> ModelRef:
+def put_tuned(
+    models: Models, parent: ModelRef, name: str, *, told: ModelRef | None = None, seed: int = 7
+) -> ModelRef:
     found = models.network(parent)
-    generator = torch.Generator().manual_seed(7)
+    generator = torch.Generator().manual_seed(seed)
     tensors = {
         key: tensor + (0.1 * torch.randn(tensor.shape, generator=generator) if "mapping" not in key else 0.0)
         for key, tensor in found.tensors.items()
@@ -160,7 +165,7 @@ def test_that_a_tuned_model_names_its_parent(models: Models, tuned: ModelRef) ->
 def test_that_pictures_are_what_the_definition_says(models: Models, state: EditState, tuned: ModelRef) -> None:
     same_clamps = replace(state, model_b=models.d)  # like a, without clamps: those are nobody's share
     assert relative_error(models.render(same_clamps), by_hand(models, same_clamps, tuned)) < 1e-4
-    laid_over = with_overlay(same_clamps, 0, Overlay(models.a, 0.3))
+    laid_over = with_overlay(same_clamps, 0, Overlay(models.d, 0.3))
     assert relative_error(models.render(laid_over), by_hand(models, laid_over, tuned)) < 1e-4
 
 
@@ -210,15 +215,41 @@ def test_that_a_lost_parent_is_told_and_nothing_is_carried(models: Models, state
 
 def test_that_carrying_between_strangers_is_advised_against(models: Models, state: EditState) -> None:
     assert CARRIES_LITTLE in models.pipeline.resolve(state).warnings
-    relative = replace(state, model_b=models.a)
-    assert CARRIES_LITTLE not in models.pipeline.resolve(relative).warnings
+    assert CARRIES_LITTLE not in models.pipeline.resolve(with_blend(state, carry=0.0)).warnings
+
+
+def test_that_fading_to_the_parent_or_to_another_person_carries_nothing(
+    models: Models, state: EditState, tuned: ModelRef
+) -> None:
+    bob = put_tuned(models, models.a, "bob", seed=8)
+    for other in (models.a, bob):
+        faded = replace(with_alpha(state, 1.0), model_b=other, blend=Blend(curve=(1.0,) * 10))
+        alone = EditState(other, None, SeedLatent(3))
+        edit = models.pipeline.resolve(faded)
+        assert edit.carried is None
+        assert relative_error(models.render(faded), models.render(alone)) < 1e-5
+        three = with_overlay(faded, 0, Overlay(models.b, 0.25))
+        stack = models.pipeline.resolve(three).stack
+        assert weights_of([one.conv[0] for one in stack]) == pytest.approx((0.25, 0.75, 0.25, -0.25))
+
+
+def test_that_the_doctor_says_what_is_carried(models: Models, tuned: ModelRef) -> None:
+    def record(ref: ModelRef) -> ModelRecord:
+        return ModelRecord(ref, models.network(ref).descriptor, Path())
+
+    a, b = record(tuned), record(models.b)
+    said = [found.sentence for found in diagnose(a, b).findings]
+    assert any("What tuning “tuned” changed in a is carried into b's layers, 100 %." in one for one in said)
+    far = weight_distance(models.network(tuned), models.network(models.b))
+    assert any(CARRIES_LITTLE in found.sentence for found in diagnose(a, b, far).findings)
+    assert not any("tuning" in found.sentence for found in diagnose(a, record(models.a)).findings)
 
 
 def test_that_what_is_carried_is_said_in_a_sentence(models: Models, state: EditState, tuned: ModelRef) -> None:
     a = models.network(tuned).descriptor
 
     def said(changed: EditState) -> str | None:
-        return carry_sentence(changed, a, "Anna", "toon")
+        return carry_sentence(changed.blend, a, "Anna", "toon")
 
     full = with_blend(state, carry=1.0)
     assert said(full) == "What tuning “Anna” changed in a is carried into toon's layers, 100 %."
@@ -227,7 +258,7 @@ def test_that_what_is_carried_is_said_in_a_sentence(models: Models, state: EditS
         "What tuning “Anna” changed in a is carried into toon's layers, 100 %, but not into the colours, taken from B"
         " alone."
     )
-    assert carry_sentence(full, models.network(models.a).descriptor, "a", "toon") is None
+    assert carry_sentence(full.blend, models.network(models.a).descriptor, "a", "toon") is None
 
 
 def test_that_pipelines_keep_the_parent_within_their_budget(models: Models, state: EditState, tmp_path: Path) -> None:
