@@ -118,6 +118,8 @@ HELD_KEYS = (
     ("Ctrl, dragging", "Snap to stops"),
     ("Enter, on a value", "Type it; arithmetic works"),
     ("Double-click or Delete, on a control", "Back to its default"),
+    ("+ and -, [ and ], aligning a portrait", "Size and turn the crop; the arrows move it"),
+    ("1 to 9, Ctrl with Left and Right, aligning", "Another of the faces that were found"),
     ("Ctrl+Shift+C, Ctrl+Shift+V, on a control", "Copy its value, paste one"),
     ("Ctrl+Shift+K, on a control", "Keep it through dice and surprises"),
     ("Alt with arrows, in the mix", "To whole groups, to other sources; with Shift, move a source"),

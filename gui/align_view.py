@@ -38,6 +38,12 @@ STOPS = (*RINGS, Part.CROP)
 PART_NAMES = {
     Part.LEFT_EYE: "left eye", Part.RIGHT_EYE: "right eye", Part.MOUTH: "mouth", Part.CROP: "crop",
 }  # fmt: skip
+_SIZE_TIP = "Drag to size the crop, or press + and \u2212. Shift is finer, double-click puts it back"
+PART_TIPS = {
+    **dict.fromkeys(RINGS, "Drag it onto its place, or move it with the arrow keys. Shift is finer"),
+    **dict.fromkeys(CORNERS, _SIZE_TIP),
+    Part.TURN: "Drag to turn the crop, or press [ and ]. Ctrl snaps, Shift is finer, double-click puts it back",
+}
 LABEL_SIDES = {Part.LEFT_EYE: "left", Part.RIGHT_EYE: "right", Part.MOUTH: "below"}
 WHAT_TO_DO = "Rings go onto the pupils and the middle of the mouth. Corners size the crop, the round grip turns it."
 OTHER_FACE = "this face instead"
@@ -409,10 +415,15 @@ class AlignView(QWidget):
             event.accept()  # before 1, 2, 3 and the others that mean something else elsewhere
             return True
         if event.type() is QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            over_preview = self._preview_box().contains(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), framing_sentence(self._crop.framing) if over_preview else "", self)
+            QToolTip.showText(event.globalPos(), self._tip_at(QPointF(event.pos())), self)
             return True
         return super().event(event)
+
+    def _tip_at(self, position: QPointF) -> str:
+        part = self.part_at(position)
+        if part in PART_TIPS:
+            return PART_TIPS[part]
+        return framing_sentence(self._crop.framing) if self._preview_box().contains(position) else ""
 
     def _preview_box(self) -> QRectF:
         """It stays where it is under the hand."""

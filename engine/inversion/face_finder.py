@@ -51,10 +51,12 @@ def open_face_finder(folder: Path) -> tuple[FaceFinder | None, str]:
     """
     from engine.inversion.yunet import MODEL_PATTERN, open_yunet
 
-    path = next(iter(sorted(folder.glob(MODEL_PATTERN), reverse=True)), None)  # the newest is named by its date
-    if path is None:
-        return None, ""
-    try:
-        return open_yunet(path), ""
-    except ModelError as error:
-        return None, f"{error.user_message} Faces were found without it."
+    # Their names tell the date; those in whole numbers see a little worse.
+    files = sorted(folder.glob(MODEL_PATTERN), key=lambda path: ("int8" not in path.name, path.name), reverse=True)
+    complaint = ""
+    for path in files:
+        try:
+            return open_yunet(path), ""
+        except ModelError as error:
+            complaint = complaint or f"{error.user_message} Faces were found without it."
+    return None, complaint

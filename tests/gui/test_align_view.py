@@ -420,10 +420,12 @@ def test_that_what_is_said_follows_the_chosen_face(canvas: Canvas, view: AlignVi
 def test_that_the_framing_is_told_where_the_crop_is_shown(view: AlignView, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(QToolTip, "showText", lambda place, text, widget: told.append(text))
-    for inside in (view._preview_box().center().toPoint(), view.rect().topLeft()):
+    corner = place(view, Part.TOP_LEFT).toPoint()
+    for inside in (view._preview_box().center().toPoint(), view.rect().topLeft(), corner):
         QApplication.sendEvent(view, QHelpEvent(QEvent.Type.ToolTip, inside, view.mapToGlobal(inside)))
     assert "FFHQ" in told[0]
     assert told[1] == ""
+    assert "size the crop" in told[2]
 
 
 def test_that_giving_the_canvas_the_keyboard_gives_it_to_the_portrait(

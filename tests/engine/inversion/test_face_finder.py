@@ -104,6 +104,21 @@ def test_that_it_is_tried_out_once(weights: Path) -> None:
     assert time.perf_counter() - started < 0.02
 
 
+def test_that_of_several_the_newest_that_works_is_taken(weights: Path) -> None:
+    for name, content in (
+        ("2022mar", b"of an older kind"), ("2026may", b"cut off"), ("2023mar_int8", red_is_a_face()),
+    ):  # fmt: skip
+        (weights / f"face_detection_yunet_{name}.onnx").write_bytes(content)
+    tried: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        known = yunet.open_yunet
+        patch.setattr(yunet, "open_yunet", lambda path: tried.append(path.name) or known(path))
+        finder, complaint = open_face_finder(weights)
+    assert finder is not None
+    assert complaint == ""
+    assert tried == ["face_detection_yunet_2026may.onnx", NAME]
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"no network", red_is_a_face()[:2000], red_is_a_face().replace(b"kps_8", b"kpz_8")],
