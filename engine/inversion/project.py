@@ -212,7 +212,7 @@ def _start(
     network: Network, target: NDArray[np.uint8], encoder: PortraitEncoderLike | None, begin_at: Snapshot | None
 ) -> Tensor | None:
     if begin_at is not None:
-        return torch.from_numpy(begin_at.ws)[None].to(network.device)
+        return torch.from_numpy(np.array(begin_at.ws))[None].to(network.device)
     return None if encoder is None else encoder.encode(target, network)
 
 
