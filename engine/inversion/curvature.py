@@ -23,6 +23,7 @@ STRIDE_POWER = 0.25
 WEAKEST = 1e-7
 """Directions weaker than this, over the strongest, are numerical dust."""
 HELD_SHARE = 0.1
+"""Across the rows, what is weaker than this share of a pull has no say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +58,13 @@ class Curvature:
         if pull <= float(self.strengths[-1]):
             return self
         _, rows, w_dim = self.directions.shape
-        kept = self.strengths > HELD_SHARE * pull
-        strong = self.directions[kept].flatten(1)
+        measured = self.directions.flatten(1)
+        strong = measured[self.strengths > HELD_SHARE * pull]
         alike = torch.eye(w_dim).to(strong).repeat(1, rows) / rows**0.5
         basis, _ = torch.linalg.qr(torch.cat([strong, alike]).T)  # [rows * w_dim, m], both spaces together
-        seen, same = strong @ basis, alike @ basis
+        seen, same = measured @ basis, alike @ basis
         across = torch.eye(basis.shape[1]).to(basis) - same.T @ same
-        directions, strengths = _principal(seen.T @ (self.strengths[kept, None] * seen) + pull * across)
+        directions, strengths = _principal(seen.T @ (self.strengths[:, None] * seen) + pull * across)
         return replace(self, directions=(directions @ basis.T).unflatten(1, (rows, w_dim)), strengths=strengths)
 
     def strides(self, longest: float) -> Tensor:

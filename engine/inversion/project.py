@@ -219,7 +219,7 @@ def _start(
 def _maps(network: Network, begin_at: Snapshot | None) -> dict[str, Tensor] | None:
     if begin_at is None or not begin_at.noise:
         return None
-    name = {layer.position: layer.name for layer in network.descriptor.layers}
+    name = {layer.position: layer.name for layer in network.descriptor.layers if layer.has_noise}
     return {name[at]: torch.from_numpy(np.array(one)).to(network.device) for at, one in begin_at.noise.items()}
 
 

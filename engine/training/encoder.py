@@ -9,7 +9,7 @@ Source: Richardson et al. 2021, arXiv:2008.00951; Tov et al. 2021, arXiv:2102.02
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -213,6 +213,14 @@ class EncoderTask:
         together = (at - at.mean(dim=1, keepdim=True)).square().mean()
         pulls = hold(EDITABILITY)
         return pulls.to_mean * at.square().mean() + pulls.together * together
+
+    @torch.no_grad()
+    def faces(self, seed: int, batch: int) -> Iterator[Tensor]:
+        """Where the encoder finds training portraits, ``[batch, num_ws, w_dim]``, without end."""
+        rng = np.random.default_rng(seed)
+        while True:
+            chosen = rng.choice(self._split.learned, size=batch)
+            yield self._encoder(self._dataset.batch(chosen, self._network.device))
 
     # --- measuring ------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ def train_encoder(
     batch: Annotated[int, typer.Option(min=2)] = 16,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
     checkpoint_steps: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 250,
+    draws: Annotated[
+        int, typer.Option(min=0, help="In the end, backward passes to measure what makes searches quick; 0: none.")
+    ] = 2600,
     precision: Annotated[Precision, typer.Option()] = Precision.BFLOAT16,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; by default the fastest.")] = "auto",
@@ -61,7 +64,7 @@ def train_encoder(
     )
     end = None if minutes is None else time.monotonic() + minutes * 60
     with stop_signals() as stop:
-        order = EncoderOrder(model, data, out, config, earlier, device)
+        order = EncoderOrder(model, data, out, config, earlier, draws, device)
         for event in train_encoder_events(
             order, lambda: stop.is_set() or (end is not None and time.monotonic() >= end)
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ from engine.encoder_file import EncoderMetadata, ModelMark
 from engine.errors import JobError
 from engine.inversion.distance import default_distance
 from engine.inversion.encoder import load_encoder, save_encoder
+from engine.inversion.w_space import WSpace
 from engine.nets.encoder import Encoder
 from engine.network import Network, load_network
 from engine.places import embedded_models_folder, user_places
 from engine.training.checkpoint import newest_checkpoint
+from engine.training.curvature import BATCH, DRAWS, measure_curvature
 from engine.training.dataset import open_dataset
 from engine.training.encoder import EncoderTask, continued, new_encoder, sizes_for
+from engine.training.events import Notice
 from engine.training.supervised import CHECKPOINTS, FitConfig, FitEvent, fit
 
 ENCODER_FILE = "encoder.safetensors"
@@ -34,6 +37,7 @@ class EncoderOrder:
     data: Portraits framed as the model's own pictures; see `open_dataset`.
     out: Folder of the run; ``encoder.safetensors`` is written into it.
     earlier: An encoder to go on from.
+    draws: For what makes searches with this model several times as quick, measured in the end; 0 leaves it out.
     """
 
     model: str
@@ -41,6 +45,7 @@ class EncoderOrder:
     out: Path
     config: FitConfig
     earlier: Path | None = None
+    draws: int = DRAWS
     device: str = "auto"
 
 
@@ -71,8 +76,15 @@ def train_encoder_events(order: EncoderOrder, should_stop: Callable[[], bool]) -
         figures = {name: round(value, 5) for name, value in task.figures(module.eval()).items()}
     done = _lineage_entry(order, network, found.images_seen if found else 0, len(dataset), figures)
     mark = ModelMark(path.stem, file_sha256(path))
-    framing = network.origin.framing
-    save_encoder(target, module, EncoderMetadata(mark, sizes_for(network), framing, (*lineage, done)))
+    sizes, curvature = sizes_for(network), None
+    if order.draws:
+        yield Notice("Measuring how the pictures answer to the latents; this takes some minutes")
+        space = WSpace(module.mean, module.axes)
+        faces = task.faces(order.config.seed, BATCH)
+        curvature = measure_curvature(network, space, default_distance(), faces, order.config.seed, order.draws)
+        sizes = replace(sizes, curvature=len(curvature.strengths))
+    metadata = EncoderMetadata(mark, sizes, network.origin.framing, (*lineage, done))
+    save_encoder(target, module, metadata, curvature)
 
 
 def _begin(order: EncoderOrder, network: Network) -> tuple[Encoder, tuple[dict[str, Any], ...]]:

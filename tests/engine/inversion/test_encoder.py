@@ -25,10 +25,11 @@ from engine.encoder_file import (
 from engine.errors import JobError, ModelError, RenderCancelled, SpaceMismatchError
 from engine.framing import Framing
 from engine.imaging import to_rgb
+from engine.inversion.curvature import Curvature
 from engine.inversion.distance import PixelsAndEdges
-from engine.inversion.encoder import PortraitEncoder, build_encoder, load_encoder, save_encoder
+from engine.inversion.encoder import PortraitEncoder, build_encoder, curvature_of, load_encoder, save_encoder
 from engine.inversion.project import InversionProgress, InversionResult, invert_portrait
-from engine.inversion.w_space import measure_w_space
+from engine.inversion.w_space import WSpace, measure_w_space
 from engine.messages import LatentSpaceChoice
 from engine.network import Network
 from engine.state import ModelRef
@@ -200,6 +201,8 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "type int": lambda document: document["sizes"].update(features=1.5),
     "shape": lambda document: document["sizes"].update(w_dim=4096, features=4096),
     "lacks the key": lambda document: document.pop("framing"),
+    "curvature is 4096": lambda document: document["sizes"].update(curvature=4096),
+    "lacks the tensor curvature.directions": lambda document: document["sizes"].update(curvature=5),
 }
 
 
@@ -222,6 +225,56 @@ def test_that_wrong_tensors_are_refused(path: Path) -> None:
         save_file(tensors, path, text)
         with pytest.raises(ModelError, match=said):
             load_encoder(path)
+
+
+@pytest.fixture
+def curved(tmp_path: Path, network: Network) -> tuple[Path, Curvature]:
+    """An encoder's file that knows 6 directions of the model's curvature."""
+    module = build_encoder(SIZES)
+    source = torch.Generator().manual_seed(2)
+    directions = torch.linalg.qr(torch.randn(80, 6, generator=source))[0].T.unflatten(1, (8, 10))
+    curvature = Curvature(WSpace(module.mean, module.axes), directions, torch.logspace(0, -6, 6))
+    metadata = replace(METADATA, sizes=replace(SIZES, curvature=6))
+    save_encoder(tmp_path / "encoder.safetensors", module, metadata, curvature)
+    return tmp_path / "encoder.safetensors", curvature
+
+
+def test_that_the_curvature_is_kept_with_the_encoder(curved: tuple[Path, Curvature]) -> None:
+    path, curvature = curved
+    encoder = load_encoder(path)
+    assert encoder.curvature is curvature_of(encoder)
+    assert encoder.curvature is not None
+    torch.testing.assert_close(encoder.curvature.directions, curvature.directions, rtol=0, atol=0.005)
+    torch.testing.assert_close(encoder.curvature.strengths, curvature.strengths)
+    assert encoder.curvature.space.axes is encoder.module.axes
+    assert load_file(path)["curvature.directions"].dtype is torch.int8
+
+
+def test_that_a_damaged_curvature_is_refused(curved: tuple[Path, Curvature]) -> None:
+    path, _ = curved
+    good, text = load_file(path), {METADATA_KEY: read_encoder_metadata(path).to_json_text()}
+    one = good["curvature.directions"].clone()
+    one[3] = 0
+    for said, changed in {
+        "no length or strength": {"curvature.directions": one},
+        "direction of no length": {"curvature.strengths": -good["curvature.strengths"]},
+        "float16; int8 is read": {"curvature.directions": one.half()},
+        "int8; float16 or float32": {"shared.bias": good["shared.bias"].to(torch.int8)},
+        "no numbers": {"curvature.strengths": torch.full((6,), torch.nan)},
+    }.items():
+        save_file({**good, **changed}, path, text)
+        with pytest.raises(ModelError, match=said):
+            load_encoder(path)
+
+
+def test_that_a_file_of_the_first_format_is_read_as_before(path: Path) -> None:
+    def older(document: dict[str, Any]) -> None:
+        document["format"] = 1
+        del document["sizes"]["curvature"]
+
+    encoder = load_encoder(rewritten(path, older))
+    assert encoder.metadata == METADATA
+    assert curvature_of(encoder) is None
 
 
 def test_that_other_files_are_no_encoders(tmp_path: Path) -> None:

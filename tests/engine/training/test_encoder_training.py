@@ -132,6 +132,7 @@ def test_that_the_command_trains_resumes_and_goes_on_from_a_file(
     data.mkdir()
     np.save(data / "0000000.npy", pictures(12, SIZE))
     words = ["encoder", "--model", str(model), "--data", str(data), "--steps", "4", "--batch", "4", "--device", "cpu"]
+    words += ["--draws", "64"]
     stopped = CliRunner().invoke(app, [*words, "--out", str(run), "--checkpoint-steps", "2", "--json"])
     assert stopped.exit_code == 0, stopped.output
     events = [json.loads(line) for line in stopped.output.splitlines() if line.startswith("{")]
@@ -139,9 +140,12 @@ def test_that_the_command_trains_resumes_and_goes_on_from_a_file(
     made = load_encoder(run / "encoder.safetensors")
     assert made.metadata.model.name == "small"
     assert made.metadata.lineage[0]["steps"] == 4
+    assert made.curvature is not None
+    assert made.metadata.sizes.curvature == len(made.curvature.strengths) == 32
+    assert torch.equal(made.curvature.space.axes, made.module.axes)
     ref = ModelRef(made.metadata.model.sha256, "small")
     assert offer_encoder(ref, [run]).path == run / "encoder.safetensors"
-    more = [*words, "--out", str(tmp_path / "more"), "--from", str(run / "encoder.safetensors")]
+    more = [*words, "--out", str(tmp_path / "more"), "--from", str(run / "encoder.safetensors"), "--draws", "0"]
     assert CliRunner().invoke(app, more).exit_code == 0
     assert len(load_encoder(tmp_path / "more" / "encoder.safetensors").metadata.lineage) == 2
 
@@ -156,9 +160,11 @@ def test_that_an_encoder_is_given_to_a_model_saved_anew(
     encoder = kept(network)
     save_encoder(tmp_path / "encoder.safetensors", encoder.module, encoder.metadata)
     words = ["encoder", "--model", str(model), "--data", str(tmp_path / "faces.npy"), "--batch", "4", "--steps", "0"]
+    words += ["--draws", "0"]
     done = CliRunner().invoke(app, [*words, "--out", str(run), "--from", str(tmp_path / "encoder.safetensors")])
     assert done.exit_code == 0, done.output
     given = load_encoder(run / "encoder.safetensors")
+    assert given.curvature is None
     assert (given.metadata.model.name, given.metadata.lineage[-1]["steps"]) == ("again", 0)
     for name, tensor in encoder.module.state_dict().items():
         torch.testing.assert_close(given.module.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
