@@ -48,8 +48,8 @@ def membrane(difference: Samples, weights: Samples) -> Samples:
         sums, held = levels[-1]
         size = (max(1, held.shape[1] // 2), max(1, held.shape[0] // 2))
         # A constraint of one pixel is one of a coarse pixel too, and there are fewer of those: twice the mean.
-        levels.append((_shrunk(sums, size) * 2, _shrunk(held, size) * 2))
-    field: Samples = np.zeros_like(levels[-1][0])
+        levels.append((_shrunk(sums, size) * np.float32(2), _shrunk(held, size) * np.float32(2)))
+    field: Samples = np.zeros(levels[-1][0].shape, np.float32)
     for number, (sums, held) in enumerate(reversed(levels)):
         if number:
             field = np.asarray(cv2.resize(field, held.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
@@ -69,7 +69,7 @@ def _relaxed(field: Samples, sums: Samples, held: Samples, sweeps: int) -> Sampl
     below = 1 / (held + 4)
     for _ in range(sweeps):
         around = cv2.filter2D(field, -1, kernel, borderType=cv2.BORDER_REPLICATE).reshape(field.shape)
-        field = 0.1 * field + 0.9 * (around + sums) * below
+        field = np.asarray(0.1 * field + 0.9 * (around + sums) * below, np.float32)
     return field
 
 

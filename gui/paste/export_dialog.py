@@ -22,14 +22,13 @@ PROMISE = (
 class PasteExportDialog(TargetDialog):
     def __init__(self, photo: Path, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__("Export the photo", parent)
-        self._settings = settings
+        self._settings, self._photo = settings, photo
         self.keep_exif = QCheckBox("Keep what the camera noted: date, lens, place")
         self.keep_exif.setChecked(settings.get("paste.exif", True))
         self.keep_exif.setToolTip("The photo's EXIF; its preview picture is left out in any case")
         stem = re.sub(r"[^\w .-]+", "-", photo.stem).strip(" .-")[:80] or "photo"
         self.target = TargetFields(self, settings, "paste", f"{stem}-graft", FORMATS, OTHER_SPELLINGS)
         self.lay_out((*self.target.rows(), ("Privacy", self.keep_exif)), PROMISE)
-        self._photo = photo
 
     def more_problems(self) -> str:
         if self.target.path == self._photo:

@@ -136,7 +136,7 @@ class MaskPainter:
         across, down = np.arange(left, right) + 0.5 - x, np.arange(top, bottom) + 0.5 - y
         distance = np.sqrt(across[None] ** 2 + down[:, None] ** 2)
         inner = self._brush.radius_px * (1 - self._brush.softness)
-        fade = np.clip((self._brush.radius_px - distance) / max(1.0, self._brush.radius_px - inner), 0, 1)
+        fade = np.clip((self._brush.radius_px + 0.5 - distance) / max(1.0, self._brush.radius_px - inner), 0, 1)
         part = self._stroke[top:bottom, left:right]
         np.maximum(part, fade * fade * (3 - 2 * fade), out=part)
 

@@ -48,11 +48,11 @@ class PasteStage(QFrame):
         self.preset.set_current(settings.preset)
         self.tool = Segmented(TOOLS)
         self.tool.setAccessibleName("Tool")
-        self.size = EditSlider(
+        self.brush = EditSlider(
             "Brush", round(LEAST_PX * _MASK_TO_PERCENT, 1), MOST_PX * _MASK_TO_PERCENT,
             round(Brush().radius_px * _MASK_TO_PERCENT, 1), decimals=1, suffix=" %",
         )  # fmt: skip
-        self.size.set_help("Width of the brush, over the square's ([ and ], or Ctrl with the wheel)")
+        self.brush.set_help("Width of the brush, over the square's ([ and ], or Ctrl with the wheel)")
         self.softness = EditSlider("Softness", 0, 1, Brush().softness)
         self.softness.set_help("0 paints a hard edge, 1 fades from the middle of the brush on")
         self.undo = IconButton("undo", "Take the last stroke back (Ctrl+Z, on the photo)")
@@ -81,23 +81,23 @@ class PasteStage(QFrame):
         self._show_history()
 
     def _lay_out(self) -> None:
-        self.upper, self.lower = QFrame(), QFrame()
-        for bar in (self.upper, self.lower):
+        self.mask_bar, self.seam_bar = QFrame(), QFrame()
+        for bar in (self.mask_bar, self.seam_bar):
             bar.setProperty("role", "panel")
-        top = QHBoxLayout(self.upper)
-        for widget in (self.size, self.softness, self.feather, self.detail, self.opacity):
+        top = QHBoxLayout(self.mask_bar)
+        for widget in (self.brush, self.softness, self.feather, self.detail, self.opacity):
             widget.setMinimumWidth(_SLIDER_PX)
             widget.setMaximumWidth(160)
-        for part in (self.preset, 4, self.tool, 4, self.size, self.softness, 2, self.undo, self.redo, self.invert,
+        for part in (self.preset, 4, self.tool, 4, self.brush, self.softness, 2, self.undo, self.redo, self.invert,
                      self.reset, self.overlay):  # fmt: skip
             if isinstance(part, int):
                 top.addSpacing(part)
             else:
                 top.addWidget(part)
         top.insertStretch(top.count() - 5, 1)
-        bottom = QHBoxLayout(self.lower)
-        for widget in (self.seam, self.feather, self.detail, self.opacity):
-            bottom.addWidget(widget)
+        bottom = QHBoxLayout(self.seam_bar)
+        for one in (self.seam, self.feather, self.detail, self.opacity):
+            bottom.addWidget(one)
         bottom.addStretch(1)
         bottom.addWidget(self.leave_button)
         bottom.addWidget(self.export)
@@ -107,9 +107,9 @@ class PasteStage(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.upper)
+        column.addWidget(self.mask_bar)
         column.addWidget(self.view, 1)
-        column.addWidget(self.lower)
+        column.addWidget(self.seam_bar)
         self.setFocusProxy(self.view)
 
     def _connect(self) -> None:
@@ -117,7 +117,7 @@ class PasteStage(QFrame):
         self.preset.picked.connect(self.preset_wanted)
         self.tool.picked.connect(lambda key: view.set_tool(Tool(key)))
         view.tool_changed.connect(self.tool.set_current)
-        self.size.value_changed.connect(
+        self.brush.value_changed.connect(
             lambda value: view.set_brush(replace(view.brush, radius_px=value / _MASK_TO_PERCENT))
         )
         self.softness.value_changed.connect(lambda value: view.set_brush(replace(view.brush, softness=value)))
@@ -155,7 +155,7 @@ class PasteStage(QFrame):
 
     @Slot(object)
     def _show_brush(self, brush: Brush) -> None:
-        self.size.set_value(round(brush.radius_px * _MASK_TO_PERCENT, 1))
+        self.brush.set_value(round(brush.radius_px * _MASK_TO_PERCENT, 1))
         self.softness.set_value(brush.softness)
 
     @Slot(bool)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import fake_directions
+import fake_paste
 import numpy as np
 
 from engine.descriptor import LayerKind, LayerSpec, NetworkDescriptor
@@ -64,6 +65,7 @@ from engine.messages import (
     ThumbnailMade,
     WeightsCompared,
 )
+from engine.paste_events import PasteBack, PreviewPaste
 from engine.portrait_source import PortraitSource
 from engine.state import EditState, ModelRef, SeedLatent, StoredLatent, View
 
@@ -273,6 +275,10 @@ class FakeEngine:
                 return LikenessMeasured(state, view, Likeness(0.08, 0.4, "test features", 0.02))
             case FindDirections() | ImportDirections() | SubtractLatents() | ExportDirections() | MeasureStyles():
                 return fake_directions.answer(job, self.store)
+            case PreviewPaste():
+                return fake_paste.preview(job)
+            case PasteBack():
+                return fake_paste.paste(job)
 
     def add_model(self, path: Path) -> ModelRef:
         """Put a file on the shelf under the hash of its content, if it is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from engine.framing import FacePoints
 FACE = FacePoints((150.0, 120.0), (190.0, 126.0), (168.0, 165.0))
 
 
-def textured(width: int, height: int, channels: int = 3, dtype: type = np.uint8, seed: int = 0) -> NDArray[np.uint8]:
+def textured(width: int, height: int, channels: int = 3, dtype: type = np.uint8, seed: int = 0) -> NDArray[Any]:
     """Smooth colours with a fine grain: a wrong pixel is seen."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 255, (8, 8, channels), dtype=np.uint8)
@@ -25,10 +26,10 @@ def textured(width: int, height: int, channels: int = 3, dtype: type = np.uint8,
     ]
     grain = rng.integers(0, 12, (height, width, channels))
     levels = np.clip(np.stack(planes, -1).astype(np.int64) + grain, 0, 255)
-    return (levels * (257 if dtype is np.uint16 else 1)).astype(dtype)
+    return np.asarray(levels * (257 if dtype is np.uint16 else 1), dtype)
 
 
-def saved(path: Path, pixels: NDArray[np.uint8], mode: str | None = None, **options: object) -> Path:
+def saved(path: Path, pixels: NDArray[np.uint8], mode: str | None = None, **options: Any) -> Path:
     image = Image.fromarray(pixels)
     (image.convert(mode) if mode else image).save(path, **options)
     return path
@@ -55,7 +56,7 @@ def exif_of(orientation: int) -> Image.Exif:
     return exif
 
 
-def as_bytes(image: Image.Image, kind: str, **options: object) -> bytes:
+def as_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()

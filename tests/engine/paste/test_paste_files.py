@@ -46,6 +46,7 @@ def test_that_lossless_files_keep_every_sample(tmp_path: Path, suffix: str, chan
         assert kept.get_ifd(0x8825)[1] == "N"
         if (suffix, channels) != (".tif", 4):  # there, this one multiplies colours by their transparency
             other = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+            assert other is not None
             assert np.array_equal(other[..., 0], expected[..., 2])
 
 
@@ -62,7 +63,8 @@ def test_that_jpeg_says_what_it_changed(tmp_path: Path) -> None:
     found = read_original(path)
     apart = np.abs(found.samples.astype(int) - opaque(samples))
     mean, most = jpeg_change(path.read_bytes(), opaque(samples))
-    assert (mean, most) == (pytest.approx(apart.mean()), apart.max())
+    assert mean == pytest.approx(apart.mean())
+    assert most == apart.max()
     assert 0 < mean < 3
     assert found.profile == wide_profile()
 

@@ -21,7 +21,7 @@ from engine.file_hash import file_sha256
 from engine.framing import FacePoints
 from engine.headless import Headless, open_headless
 from engine.imaging import rgb_to_bgrx
-from engine.messages import InvertPortrait
+from engine.messages import InvertPortrait, PortraitInverted
 from engine.paste.jobs import CHANGED
 from engine.paste.masks import decode_mask, encode_mask, read_mask
 from engine.paste_events import (
@@ -65,6 +65,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headless]:
 def state(engine: Headless, photo: Path) -> EditState:
     model = engine.model("portrait")
     found = engine.run(InvertPortrait(photo, FACE, model, "Mary", steps=0))
+    assert isinstance(found, PortraitInverted)
     return EditState(model_a=model, latent=found.latent, truncation_psi=1.0)
 
 
