@@ -25,8 +25,9 @@ from engine.export.sheets import contact_sheet, write_sheet
 from engine.export.stills import still_suffix
 from engine.file_hash import file_sha256
 from engine.headless import Headless
+from engine.inversion.photo_faces import open_faces
 from engine.latent_file import read_latent, write_latent
-from engine.messages import InvertPortrait, OpenPortrait, PortraitInverted, PortraitOpened
+from engine.messages import InvertPortrait, PortraitInverted
 from engine.picture_folder import PHOTO_SUFFIXES, picture_files
 from engine.state import EditState, Latent, ModelRef, View, with_latent, with_seed
 from engine.state_json import state_to_json
@@ -163,20 +164,21 @@ def _state_for(order: BatchOrder, face: _Face, engine: Headless) -> EditState:
 
 
 def _found_latent(order: BatchOrder, photo: Path, engine: Headless) -> Latent:
-    model = _model_of(order)
-    kept = order.folder / LATENTS / f"{_short(_file_hash(photo), model.sha256, str(order.steps))}.safetensors"
+    model, sha256 = _model_of(order), _file_hash(photo)
+    kept = order.folder / LATENTS / f"{_short(sha256, model.sha256, str(order.steps))}.safetensors"
     if kept.is_file():
         try:
             return replace(read_latent(kept, engine.store), name=photo.stem)
         except EngineError:  # damaged: it is found again
             kept.unlink(missing_ok=True)
-    opened = engine.run(OpenPortrait(photo))
-    assert isinstance(opened, PortraitOpened)
-    if not opened.faces:
+    faces = open_faces(photo)
+    if not faces.likely:
         raise NoFaceError("No face was found in it.")
-    result = engine.run(
-        InvertPortrait(photo, opened.faces[0], model, photo.stem, steps=order.steps, optimise_noise=order.steps > 0)
+    face = faces.likely[0]
+    job = InvertPortrait(
+        photo, faces.face(face).points, model, photo.stem, steps=order.steps, optimise_noise=order.steps > 0
     )
+    result = engine.search_crop(job, faces.cut(face, *engine.crop_of(model)), sha256)
     assert isinstance(result, PortraitInverted)
     write_latent(kept, result.latent, model, engine.store)
     return result.latent

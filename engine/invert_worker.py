@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Queue, SimpleQueue
@@ -21,15 +21,12 @@ from engine.device import prepare_process
 from engine.errors import EngineError
 from engine.event_lines import to_json_line
 from engine.export.stills import encoded_still
-from engine.face_remarks import HARDLY_A_FACE
 from engine.failures import as_engine_error
 from engine.found_portraits import FoundPortrait, PortraitFiles, stem_of_face
 from engine.headless import Headless, open_headless
 from engine.imaging import Rgb
-from engine.inversion.align import align_face
-from engine.inversion.face_finder import open_face_finder
-from engine.inversion.landmarks import LocatedFace, locate_faces
-from engine.inversion.portraits import read_portrait
+from engine.inversion.landmarks import LocatedFace
+from engine.inversion.photo_faces import PhotoFaces, open_faces
 from engine.invert_tasks import (
     Answer,
     Broken,
@@ -45,7 +42,6 @@ from engine.invert_tasks import (
 )
 from engine.latent_file import write_latent
 from engine.messages import PortraitInverted
-from engine.places import user_places
 from engine.state import EditState
 
 TELL_EVERY_S = 0.3
@@ -56,11 +52,12 @@ TELL_EVERY_S = 0.3
 class OpenedPhoto:
     """Attributes:
     crops: Of the faces that are to be searched for, by their number: ``[S, S, 3]`` uint8 RGB, or what went wrong.
-    likely: Numbers of the faces that are worth a search, from 1, the largest first.
+    faces: Those.
+    likely: Numbers of all faces that are worth a search, the largest first.
     """
 
-    faces: tuple[LocatedFace, ...]
     crops: Mapping[int, Rgb | EngineError]
+    faces: Mapping[int, LocatedFace]
     likely: tuple[int, ...]
 
 
@@ -127,7 +124,6 @@ class PhotoSearch:
         self._folder = Path(order.folder)
         self._model = replace(engine.model(order.model_sha256), name=order.model_name)
         self._framing, self._size_px = engine.crop_of(self._model)
-        self._finder, _ = open_face_finder(user_places().weights_folder)
         self._now = ("", 0, 1)
         self._told_at = 0.0
 
@@ -137,16 +133,15 @@ class PhotoSearch:
         Raises:
             UnreadableImageError: it is no picture, or cannot be read.
         """
-        pixels = read_portrait(Path(task.path)).pixels
-        faces = locate_faces(pixels, face_finder=self._finder)
-        likely = _likely(faces)
-        wanted = likely if self._all_faces else likely[:1]
-        crops = {face: self._cut(pixels, faces[face - 1]) for face in wanted if face not in task.done}
-        return OpenedPhoto(faces, crops, likely)
+        photo = open_faces(Path(task.path))
+        wanted = photo.likely if self._all_faces else photo.likely[:1]
+        numbers = [number for number in wanted if number not in task.done]
+        crops = {number: self._cut(photo, number) for number in numbers}
+        return OpenedPhoto(crops, {number: photo.face(number) for number in numbers}, photo.likely)
 
-    def _cut(self, pixels: Rgb, face: LocatedFace) -> Rgb | EngineError:
+    def _cut(self, photo: PhotoFaces, number: int) -> Rgb | EngineError:
         try:
-            return align_face(pixels, face.points, self._framing, self._size_px)
+            return photo.cut(number, self._framing, self._size_px)
         except EngineError as error:
             return error
 
@@ -165,7 +160,7 @@ class PhotoSearch:
             try:
                 if isinstance(crop, EngineError):
                     raise crop
-                yield self._search(task, photo.faces[face - 1], face, crop)
+                yield self._search(task, photo.faces[face], face, crop)
             except Exception as failure:
                 if is_disk_full(failure):
                     raise
@@ -208,12 +203,6 @@ class PhotoSearch:
         if photo and fraction is not None and time.monotonic() - self._told_at >= TELL_EVERY_S:
             self._told_at = time.monotonic()
             _say(Searching(photo, (place + fraction) / faces))
-
-
-def _likely(faces: Sequence[LocatedFace]) -> tuple[int, ...]:
-    """Beside others, what is hardly a face is left alone."""
-    numbers = tuple(range(1, len(faces) + 1))
-    return tuple(number for number in numbers if faces[number - 1].remark != HARDLY_A_FACE) or numbers[:1]
 
 
 def _words(error: EngineError) -> str:

@@ -20,6 +20,7 @@ from fake_portraits import LOG, MODEL, PROGRAM
 from PIL import Image
 
 from engine.errors import JobError, StorageError
+from engine.export.embedded import read_recipe
 from engine.file_lock import held_alone
 from engine.found_portraits import CROPS, LIST, FoundPortraits, ReportOrder
 from engine.invert_events import (
@@ -35,8 +36,12 @@ from engine.invert_many import LOCK, NO_FACE, ManyOrder, find_many
 from engine.invert_tasks import SearchSettings
 from engine.latent_file import read_latent_record
 from engine.latents import LatentStore
+from engine.places import HOME_VARIABLE, resources_folder
+from engine.state import StoredLatent
 
 FAKE = Path(__file__).with_name("fake_portraits.py")
+ROOT = Path(__file__).resolve().parents[2]
+PORTRAITS = resources_folder() / "portraits"
 
 
 @pytest.fixture
@@ -326,3 +331,35 @@ def test_that_a_report_that_says_the_same_is_not_drawn_again_and_pages_go_away(
         (order.photos / name).unlink()
     end(order)
     assert sorted(path.name for path in order.folder.glob("report*.png")) == ["report.png"]
+
+
+def test_that_the_verb_finds_every_face_with_the_real_engine(photos: Path, tmp_path: Path) -> None:
+    sides = [Image.open(PORTRAITS / f"composite_{name}.jpg").resize((400, 400)) for name in ("f_multi", "m_white")]
+    both = Image.new("RGB", (800, 400))
+    for place, side in enumerate(sides):
+        both.paste(side, (400 * place, 0))
+    both.save(photos / "both.png")
+    (photos / "broken.jpg").write_bytes(b"no picture at all")
+    Image.new("RGB", (300, 200), "grey").save(photos / "wall.png")
+    command = [sys.executable, str(ROOT / "main.py"), "invert", str(photos), "--steps", "0", "--all-faces", "--json"]
+    command += ["-o", str(tmp_path / "out"), "--device", "cpu"]
+    environment = {**os.environ, HOME_VARIABLE: str(tmp_path / "home")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    events = [event for line in done.stdout.splitlines() if (event := read_invert_event(line)) is not None]
+    found = [event for event in events if isinstance(event, PortraitFound)]
+    assert [(event.photo, event.face, event.name) for event in found] == [
+        ("both.png", 1, "both"), ("both.png", 2, "both, face 2"),
+    ]  # fmt: skip
+    assert left_out(events)["wall.png"] == NO_FACE
+    assert "not a picture" in left_out(events)["broken.jpg"]
+    records = [read_latent_record(Path(event.latent), LatentStore()) for event in found]
+    for event, record in zip(found, records, strict=True):
+        state = read_recipe(Path(event.picture)).state
+        assert isinstance(state.latent, StoredLatent)
+        assert state.latent.key == record.latent.key
+        assert state.model_a == record.model
+        assert record.likeness is not None
+        assert record.likeness.pixel < 0.12
+    eyes = {record.source.face.left_eye[0] < 400 for record in records if record.source is not None}
+    assert eyes == {True, False}  # one in each half of the photo
