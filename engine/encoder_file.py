@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoints.safetensors_file import Header, header_bytes, parse_header
-from engine.encoder_links import published_for
+from engine.encoder_links import published_for, title_of
 from engine.errors import CorruptModelError, EngineError, ModelError, UnsupportedModelError, printable
 from engine.framing import Framing
 from engine.places import Places, embedded_models_folder
+from engine.published_encoder import FILE_START
 from engine.state import ModelRef
 from engine.strict_json import decode, parse_json_object
 
@@ -132,6 +133,11 @@ class EncoderOffer:
 
     path: Path | None
     reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the file of a published encoder was called; empty for Graft's own."""
+        return title_of(self.path) if self.path is not None and self.path.name.startswith(FILE_START) else ""
 
 
 def encoder_folders(places: Places, embedded: Path | None = None) -> tuple[Path, ...]:

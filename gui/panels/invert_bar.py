@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.encoder_file import EncoderOffer
+from engine.errors import printable
 from engine.messages import LatentSpaceChoice, StartPoint
 from gui.panels.labels import muted_label
 from gui.settings import Settings
@@ -67,6 +68,7 @@ class InvertBar(QFrame):
         self.setProperty("role", "panel")
         self._settings = settings
         self._has_encoder = self._has_here = False
+        self._encoder = ENCODER
         self._picked_start = str(StartPoint.ENCODER)
         self.space = Segmented(SPACES)
         self.space.setAccessibleName("Latent space")
@@ -137,6 +139,8 @@ class InvertBar(QFrame):
     def offer_encoder(self, offer: EncoderOffer) -> None:
         """Offer the start from the model's encoder, or say why there is none."""
         self._has_encoder = offer.path is not None
+        named = f"The encoder “{printable(offer.title, 60)}” finds a likeness at once; steps refine it"
+        self._encoder = replace(ENCODER, tooltip=named) if offer.title else ENCODER
         self.no_encoder.setToolTip(offer.reason)
         self._show_starts()
 
@@ -146,7 +150,7 @@ class InvertBar(QFrame):
         self._show_starts()
 
     def _show_starts(self) -> None:
-        starts = ((ENCODER,) if self._has_encoder else ()) + (MEAN,) + ((HERE,) if self._has_here else ())
+        starts = ((self._encoder,) if self._has_encoder else ()) + (MEAN,) + ((HERE,) if self._has_here else ())
         self.begin.set_segments(starts)
         picked = self._picked_start
         self.begin.set_current(picked if picked in {start.key for start in starts} else starts[0].key)

@@ -96,6 +96,7 @@ def test_that_an_encoder_is_given_to_a_model_and_taken_away_by_hand(desk: Desk) 
     desk.studio.weights.wait()
     assert published_for(portrait, path.parent) == path
     assert bar.begin.isVisible()
+    assert "“e4e_ffhq”" in bar.begin._segments[0].tooltip
     assert desk.message() == "Searches in “portrait” begin with “e4e_ffhq” now."
     assert "Used for “portrait”." in texts(window)
     assert not what_is_missing(window)
