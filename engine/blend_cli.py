@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.atomic import check_writable
-from engine.cli_options import Alpha, Out
+from engine.carry import carry_sentence, is_carried_into
+from engine.cli_options import Alpha, Carry, Out
 from engine.console import Progress, note
 from engine.errors import StorageError
-from engine.state import EditState, Overlay
+from engine.state import Blend, EditState, Overlay
 
 if TYPE_CHECKING:
     from engine.headless import Headless
@@ -71,12 +72,13 @@ def blend(
     width: Annotated[float, typer.Option(min=0.0, metavar="LAYERS", help="Width of a soft transition.")] = 0.0,
     alpha: Alpha = None,
     overlay: Overlays = None,
+    carry: Carry = None,
 ) -> None:
     """Blend two models, or more, into a new one.
 
     Layer swapping as in Pinkney & Adler 2020. The models should be relatives: one fine-tuned from the other. For
     strangers it works, and looks it; a note says how far apart they are. A further model takes its share everywhere,
-    but of the mapping.
+    but of the mapping. Where A was tuned to a person (`tune`), the layers of the others get that as well.
 
     \b
     Examples:
@@ -88,25 +90,43 @@ def blend(
         raise StorageError(f"Graft writes models as .safetensors; “{out.name:.60}” ends otherwise.", hint)
     check_writable(out)
     further = [read_overlay(text) for text in overlay or ()]
+    from engine.blending import FOLLOW, PINKNEY, blend_networks, carry_over, layer_shares
     from engine.blending import blend as laid_over
-    from engine.blending import blend_networks, layer_shares
     from engine.headless import open_headless
+    from engine.shares import pinkney_shares
     from engine.weight_distance import weight_distance
 
     progress = Progress()
     with open_headless("cpu", report=progress) as engine:
         try:
-            a, b = engine.network(low), engine.network(high)
+            low_ref, high_ref = engine.model(low), engine.model(high)
+            a, b = (engine.network_of(ref) for ref in (low_ref, high_ref))
             if swap_resolution is None:
                 swap_resolution = max(4, min(DEFAULT_SWAP, a.descriptor.img_resolution // 2))
             blended = blend_networks(a, b, swap_resolution, level, width, alpha)
-            others = [(engine.network(name), share) for name, share in further]
-            for network, share in others:
-                blended = laid_over(blended, network, layer_shares([share] * a.descriptor.num_ws))
+            others = [(engine.model(name), share) for name, share in further]
+            networks = [b, *(engine.network_of(ref) for ref, _ in others)]
+            flat = [layer_shares([share] * a.descriptor.num_ws) for _, share in others]
+            for network, shares in zip(networks[1:], flat, strict=True):
+                blended = laid_over(blended, network, shares)
+            strength = 1.0 if carry is None else carry
+            gets = [
+                is_carried_into(a.descriptor, ref, network.descriptor)
+                for ref, network in zip((high_ref, *(ref for ref, _ in others)), networks, strict=True)
+            ]
+            if a.descriptor.tuned_from is not None and strength > 0.0 and any(gets):
+                step = pinkney_shares(a.descriptor.num_ws, swap_resolution, level, width)
+                of_b = layer_shares([(1.0 if alpha is None else alpha) * share for share in step])
+                further_layers = ((one, FOLLOW, to) for one, to in zip(flat, gets[1:], strict=True))
+                layers = [(of_b, PINKNEY, gets[0]), *further_layers]
+                carry_over(blended, a, engine.network_of(a.descriptor.tuned_from), layers, strength)
+                name_b = high_ref.name if len(networks) == 1 else "the other models"
+                said = carry_sentence(Blend(carry=strength), a.descriptor, low_ref.name, name_b)
+                engine.notes.extend([said] if said else [])
             blended.save(out)
         finally:
             progress.done()
-        distances = [weight_distance(a, other).warning for other in (b, *(network for network, _ in others))]
+        distances = [weight_distance(a, other).warning for other in networks]
         for text in dict.fromkeys([*engine.notes, *(warning for warning in distances if warning)]):
             note(text)
     typer.echo(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")

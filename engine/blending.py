@@ -169,6 +169,40 @@ def blend_stack(networks: Sequence[Network], stack: Sequence[Shares], kept: froz
     return target
 
 
+@torch.no_grad()
+def carry_over(
+    blended: Network,
+    tuned: Network,
+    parent: Network,
+    layers: Sequence[tuple[Shares, frozenset[Kept], bool]],
+    strength: float,
+) -> None:
+    """Add what tuning changed to the layers that a blend takes from other models, in place; see `engine.carry`.
+
+    Args:
+        blended: A blend of `tuned` with others.
+        parent: What `tuned` was tuned from.
+        layers: What each of the others took over what was below it, what was kept from it, and whether its layers
+            get what was tuned.
+        strength: 1 adds all of it.
+
+    Raises:
+        ModelError: `parent` cannot be that.
+    """
+    check_blendable(tuned, parent)
+    for name, tensor in blended.tensors.items():
+        role = blended.family.role_of(name)
+        if role.part in (Part.MAPPING, Part.W_AVG):
+            continue
+        weights = weights_of([share_of(role, shares, kept) for shares, kept, _ in layers])[1:]
+        taken = sum(weight for weight, (_, _, gets) in zip(weights, layers, strict=True) if gets)
+        if taken > 0.0:
+            difference = tuned.tensors[name] - parent.tensors[name]
+            tensor.add_(difference.to(tensor.device), alpha=strength * taken)
+    step = {"step": "carry", "tuned": tuned.sha256, "parent": parent.sha256, "share": strength}
+    blended.origin = replace(blended.origin, lineage=(*blended.origin.lineage, step))
+
+
 def _laid_over(network: Network) -> dict[str, str]:
     return {"step": "overlay", "model": network.sha256}
 

@@ -23,6 +23,7 @@ from engine.batch_cli import batch
 from engine.blend_cli import Overlays, blend, with_overlays
 from engine.cli_options import (
     Alpha,
+    Carry,
     ClassIndex,
     Cutoff,
     Device,
@@ -201,6 +202,7 @@ def render(
     level: Level = None,
     width: Width = None,
     alpha: Alpha = None,
+    carry: Carry = None,
     overlay: Overlays = None,
     noise: NoiseKind = None,
     noise_strength: NoiseStrength = None,
@@ -251,7 +253,9 @@ def render(
             psi=psi,
             cutoff=cutoff,
             class_index=class_index,
-            blend={"swap_resolution": swap_resolution, "level": level, "width": width, "alpha": alpha},
+            blend={
+                "swap_resolution": swap_resolution, "level": level, "width": width, "alpha": alpha, "carry": carry,
+            },
             noise={"mode": noise, "strength": noise_strength, "seed": noise_seed},
         )
         if model_b is not None and state.model_a is not None and state.model_b is not None:

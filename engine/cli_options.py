@@ -47,6 +47,14 @@ Alpha = Annotated[
     float | None, typer.Option(callback=_finite, help="Scales the share of B everywhere: 0 none, 1 all of the swap.")
 ]
 
+Carry = Annotated[
+    float | None,
+    typer.Option(
+        callback=_finite, min=0.0, max=1.0,
+        help="Where A was tuned to a person: how much of that the layers of other models get; 1 unless said.",
+    ),
+]  # fmt: skip
+
 NoiseKind = Annotated[NoiseMode | None, typer.Option("--noise", help="Where the noise comes from.")]
 NoiseStrength = Annotated[
     float | None, typer.Option(callback=_finite, help="Scales the noise; 1 as trained.")

@@ -97,7 +97,15 @@ class Headless:
 
     def network(self, text: str) -> Network:
         """The network itself. Takes and raises as `model`."""
-        ref = self.model(text)
+        return self.network_of(self.model(text))
+
+    def network_of(self, ref: ModelRef) -> Network:
+        """The network of a model in the library.
+
+        Raises:
+            MissingModelError: it is not there, or its file is gone.
+            ModelError: the file cannot be used.
+        """
         path = self.library.locate(ref.sha256)
         if path is None:
             problem = f"The file of the model “{ref.name:.60}” is gone."

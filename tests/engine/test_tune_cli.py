@@ -85,3 +85,39 @@ def test_that_a_missing_photo_is_told(base: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
     assert not out.exists()
+
+
+@pytest.fixture
+def tuned(base: Path, photo: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "anna.safetensors"
+    how = ("--search-steps", 2, "--steps", 4, "--rate", 0.01, "--stop-at", 0)
+    graft("tune", photo, "--model", base, *how, *FACE, "-o", out)
+    return out
+
+
+def test_that_a_blend_of_a_tuned_model_carries_the_person(base: Path, tuned: Path, tmp_path: Path) -> None:
+    toon = tmp_path / "cartoon.safetensors"
+    random_network(small_config((6, 6, 4)), 2).save(toon)
+    how = ("--swap-resolution", 4, "--level", 0)
+    for share, name in ((1, "all"), (0, "none"), (0.5, "half")):
+        said = graft("blend", tuned, toon, *how, "--carry", share, "-o", tmp_path / f"{name}.safetensors")
+        assert ("is carried into cartoon's layers" in said.replace("\n", " ")) == (share > 0)
+    anna, parent, other = (load_network(path) for path in (tuned, base, toon))
+    full, none, half = (load_network(tmp_path / f"{name}.safetensors") for name in ("all", "none", "half"))
+    name = "synthesis.b16.conv1.weight"  # all of it toon's
+    torch.testing.assert_close(none.tensors[name], other.tensors[name])
+    difference = anna.tensors[name] - parent.tensors[name]
+    assert difference.abs().max() > 0
+    torch.testing.assert_close(full.tensors[name], other.tensors[name] + difference)
+    torch.testing.assert_close(half.tensors[name], other.tensors[name] + 0.5 * difference)
+    kept = "synthesis.b4.conv1.weight"  # all of it Anna's
+    assert torch.equal(full.tensors[kept], anna.tensors[kept])
+    assert full.descriptor.tuned_from is None
+
+
+def test_that_fading_to_the_parent_is_not_changed_by_carrying(base: Path, tuned: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faded.safetensors"
+    said = graft("blend", tuned, base, "--swap-resolution", 4, "-o", out)
+    assert "carried" not in said
+    name = "synthesis.b16.conv1.weight"
+    assert torch.equal(load_network(out).tensors[name], load_network(base).tensors[name])
