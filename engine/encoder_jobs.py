@@ -82,7 +82,7 @@ def load_with_encoder(
         yield Background(lambda: link_encoder(kept.path, model), may_be_left=False)
     except EngineError as error:
         return ModelLoaded(model, descriptor, (*opened.warnings, f"Its encoder is left out: {error.user_message}"))
-    return ModelLoaded(model, descriptor, opened.warnings, sizes.words, is_twin=twin is not None)
+    return ModelLoaded(model, descriptor, (*opened.warnings, *sizes.remarks), sizes.words, is_twin=twin is not None)
 
 
 def load_encoder_alone(path: Path, shelf: Shelf, weights: Path) -> JobSteps:

@@ -120,6 +120,17 @@ class PublishedSizes:
         styles = "one style for all layers" if self.rows == 1 else f"{self.rows} styles"
         return f"{self.name}, {styles}"
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has to be known of its pictures, as sentences."""
+        said = []
+        if self.is_car:
+            said.append("Its encoder was trained on cars: place the crop so that the car fills its width.")
+        if self.input_channels == 1:
+            what = "line drawings; Portrait, Save as line drawing… makes them" if self.is_drawing else "grey pictures"
+            said.append(f"Its encoder reads {what}.")
+        return tuple(said)
+
     def fits(self, num_ws: int, w_dim: int) -> bool:
         """Whether its rows can be a generator's; what it has more of them is cut off, as for cars."""
         return w_dim == self.w_dim and (self.rows == 1 or num_ws <= self.rows)

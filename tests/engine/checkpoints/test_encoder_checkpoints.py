@@ -100,6 +100,11 @@ def test_that_kinds_are_told_apart(psp: Checkpoint, into_w: Checkpoint) -> None:
     assert parsed(changed(into_w, encoder_type="SingleStyleCodeEncoder")).sizes.name == "e4e"
     assert parsed(changed(psp, dataset_type="celebs_sketch_to_face")).sizes.is_drawing
     assert parsed(changed(psp, dataset_type="cars_encode")).sizes.is_car
+    (remark,) = parsed(changed(psp, dataset_type="cars_encode")).sizes.remarks
+    assert "the car fills its width" in remark
+    grey = replaced(psp, "encoder.input_layer.0.weight", torch.zeros(16, 1, 3, 3))
+    assert parsed(grey).sizes.remarks == ("Its encoder reads grey pictures.",)
+    assert "line drawings" in parsed(changed(grey, dataset_type="celebs_sketch_to_face")).sizes.remarks[0]
     assert parsed(changed(psp, dataset_type="toonify")).sizes.space is CodeSpace.W_PLUS
 
 
