@@ -76,7 +76,7 @@ _PLANS = {
     "doctor": _Plan("Blend doctor…", ("Ctrl+D",), "What will not mix in these models, why, and where to swap"),
     "save_blend": _Plan("Save the blend as a model…", (), "One network of both, in Graft's open format"),
     # Portrait
-    "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Find a photo's face in model A"),
+    "open_portrait": _Plan("Open portrait…", ("Ctrl+P",), "Your photo in every style at once"),
     "search_closer": _Plan("Search closer", ("Ctrl+Shift+P",), "Go on from the portrait on screen"),
     "align_again": _Plan("Align again…", (), "The photo of the portrait on screen, its handles where they were"),
     "search_steps": _Plan("Steps of the last search", (), "Every step that it took, to look at and to take"),

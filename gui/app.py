@@ -79,10 +79,10 @@ SOON_NEEDED = ("gui.compare.flow", "gui.training.flow")
 """Imported then, on a thread."""
 
 LATER_NEEDED = (
-    "gui.help_flow", "gui.mix_flow", "gui.explore.flow", "gui.directions.flow", "gui.history_tree.window",
-    "gui.animate.flow", "gui.blend_doctor_flow", "gui.export_dialog", "gui.export.flow", "gui.export.batch_flow",
-    "gui.measuring.flow", "gui.get_models.flow", "gui.library_window.window", "gui.shortcut_dialog",
-    "gui.help_dialogs", "gui.clipboard_flow", "gui.pivot_flow",
+    "gui.styles_wall.flow", "gui.help_flow", "gui.mix_flow", "gui.explore.flow", "gui.directions.flow",
+    "gui.history_tree.window", "gui.animate.flow", "gui.blend_doctor_flow", "gui.export_dialog", "gui.export.flow",
+    "gui.export.batch_flow", "gui.measuring.flow", "gui.get_models.flow", "gui.library_window.window",
+    "gui.shortcut_dialog", "gui.help_dialogs", "gui.clipboard_flow", "gui.pivot_flow", "gui.many.flow",
 )
 """Imported after that: a window's first opening is not kept waiting for its modules."""
 
@@ -329,7 +329,8 @@ class Studio(LaterParts):
         self.session.state_changed.connect(self._hints_seen)
         self.canvas.mode_changed.connect(self._hints_seen)  # whoever looks round needs no hint, and it needs the room
         self.canvas.align_begun.connect(self._hints_seen)
-        for name in ("animate", "explore"):
+        self.opener.portrait_found.connect(self._hints_seen)
+        for name in ("animate", "explore", "every_style"):
             self.window.actions_[name].triggered.connect(self._hints_seen)
 
     @Slot()

@@ -126,7 +126,6 @@ class Commands(QObject):
         parts.shelf.add_model_wanted.connect(self.add_model)
         parts.shelf.open_portrait_wanted.connect(self.open_portrait)
         parts.shelf.latent_picked.connect(self.use_portrait)
-        self._opener.portrait_found.connect(self._portraits.open)
         self._opener.locate_wanted.connect(self.locate)
         self._documents.name_wanted.connect(self.save_as)
         self._documents.recoverable_changed.connect(self._refresh)
@@ -271,7 +270,7 @@ class Commands(QObject):
         name, _ = QFileDialog.getOpenFileName(self._window, "Open portrait", folder, PICTURES_FILTER)
         if name:
             self._settings.set_folder("portraits", Path(name).parent)
-            self._portraits.open(Path(name))
+            self._opener.portrait_found.emit(Path(name))
 
     @Slot()
     def save_lines(self) -> None:
@@ -344,7 +343,7 @@ class Commands(QObject):
     def _fill_samples(self) -> None:
         menu = self._window.samples_menu
         for path in sample_photos():
-            menu.addAction(sample_name(path.stem), partial(self._portraits.open, path))
+            menu.addAction(sample_name(path.stem), partial(self._opener.portrait_found.emit, path))
         menu.setEnabled(not menu.isEmpty())
 
     def _fill_recent(self) -> None:

@@ -23,6 +23,7 @@ GLYPHS = {
     "command": "command",
     "compare": "columns",
     "copy": "copy",
+    "crop": "crop",
     "dice": "dice-five",
     "direction": "compass",
     "download": "download-simple",

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from gui.paste.kept_masks import KeptMasks
     from gui.pivot_flow import PivotFlow
     from gui.search.again import SearchAgain
+    from gui.styles_wall.flow import StylesFlow
     from gui.training.flow import TrainingFlow
     from gui.weights_flow import WeightsFlow
 
@@ -108,11 +109,13 @@ class LaterParts(QObject):
         actions["export_network"].triggered.connect(lambda: self.exports.export_network())
         actions["export_sheet"].triggered.connect(lambda: self.exports.export_sheet())
         actions["batch"].triggered.connect(lambda: self.batch.open())
-        actions["doctor"].triggered.connect(lambda: self.doctor.open())
         actions["invert_many"].triggered.connect(lambda: self.many_portraits.open())
+        actions["doctor"].triggered.connect(lambda: self.doctor.open())
         blend.doctor_wanted.connect(actions["doctor"].trigger)
         parts.shelf.overlay_wanted.connect(blend.lay_over)
         actions["explore"].triggered.connect(lambda: self.explore.toggle())
+        actions["every_style"].triggered.connect(lambda: self.styles.show_present())
+        self.opener.portrait_found.connect(lambda path: self.styles.open(path))
         actions["history"].triggered.connect(lambda: self.history.toggle())
         actions["copy"].triggered.connect(lambda: self.clipboard.copy())
         actions["paste"].triggered.connect(lambda: self.clipboard.paste())
@@ -190,6 +193,16 @@ class LaterParts(QObject):
 
         return ExploreFlow(
             self.window, self.session, self.collection, self.thumbnails, self.messages, self.settings, self
+        )
+
+    @cached_property
+    def styles(self) -> StylesFlow:
+        """A photo, or the face on screen, in every style at once."""
+        from gui.styles_wall.flow import StylesFlow
+
+        return StylesFlow(
+            self.window, self.session, self.bridge, self.collection, self.store, self.thumbnails, self.portraits,
+            lambda: self.photos, self.messages, self.portraits.encoder_folders, self,
         )
 
     @cached_property
@@ -280,6 +293,17 @@ class LaterParts(QObject):
         )
 
     @cached_property
+    def many_portraits(self) -> ManyFlow:
+        """The portraits of a folder of photos."""
+        from gui.many.flow import ManyFlow
+
+        return ManyFlow(
+            self.window, self.session, self.collection, self.store, self.window.parts.shelf.tray, self.messages,
+            self.settings, self.portraits.encoder_folders, lambda key, crop: self.photos.keep(key, crop),
+            self.commands.use_portrait, self,
+        )
+
+    @cached_property
     def training(self) -> TrainingFlow:
         """Made soon after the first picture, or earlier when it is wanted."""
         from gui.training.flow import TrainingFlow
@@ -290,17 +314,6 @@ class LaterParts(QObject):
         )
         flow.begin()  # before anything can be started: it looks for what earlier Grafts left
         return flow
-
-    @cached_property
-    def many_portraits(self) -> ManyFlow:
-        """The portraits of a folder of photos."""
-        from gui.many.flow import ManyFlow
-
-        return ManyFlow(
-            self.window, self.session, self.collection, self.store, self.window.parts.shelf.tray, self.messages,
-            self.settings, self.portraits.encoder_folders, lambda key, crop: self.photos.keep(key, crop),
-            self.commands.use_portrait, self,
-        )
 
     @cached_property
     def doctor(self) -> BlendDoctorFlow:

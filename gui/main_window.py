@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
             "&Portrait": (
                 "open_portrait", self.samples_menu,
                 None,  # with the portrait that is on screen
-                "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
+                "every_style", "search_closer", "align_again", "search_steps", "compare_photo", "put_back",
                 "tune",
                 None,  # with a photo, or many
                 "invert_many",

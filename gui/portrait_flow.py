@@ -50,7 +50,7 @@ class PortraitFlow(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._encoder_folders = tuple(encoder_folders)
+        self.encoder_folders = tuple(encoder_folders)
         self._session = session
         self._bridge = bridge
         self._collection = collection
@@ -105,6 +105,15 @@ class PortraitFlow(QObject):
         elif event.outcome is JobOutcome.FAILED and event.error is not None:
             self._messages.error(event.error)
 
+    def align(self, portrait: PortraitOpened, points: FacePoints | None = None) -> None:
+        """Show a portrait that is open already for aligning.
+
+        Args:
+            points: Where the handles are at first, if not on its first face.
+        """
+        self._known_points = points
+        self._align(portrait)
+
     def _align(self, portrait: PortraitOpened) -> None:
         self._portrait = portrait
         found = portrait.faces[0] if portrait.faces else default_face_points(portrait.size_px)
@@ -130,14 +139,14 @@ class PortraitFlow(QObject):
         resolution = descriptor.img_resolution if descriptor is not None else None
         self._canvas.align_view.set_framing(self._framing(), resolution)
         if self._model is not None:
-            self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
+            self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders))
         self._bar.offer_here(self._found_before() is not None)
 
     @Slot()
     def offer_encoder(self) -> None:
         """Look again which encoder model A has: another may have come."""
         if self._portrait is not None and self._model is not None:
-            self._bar.offer_encoder(offer_encoder(self._model, self._encoder_folders))
+            self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders))
 
     def _found_before(self) -> StoredLatent | None:
         """The latent on screen, if it was found in this photo, in model A: a search can go on from it."""

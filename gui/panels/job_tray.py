@@ -115,7 +115,7 @@ class JobTray(QWidget):
         if not job_title(job):
             return
         self.dismiss(job_id)  # a restarted engine counts from one again
-        if isinstance(job, InvertPortrait):
+        if isinstance(job, InvertPortrait) and job.steps:
             self._add(job_id, job)
             return
         self._early[job_id] = job
