@@ -362,7 +362,7 @@ class LaterParts(QObject):
         actions["pin"].triggered.connect(lambda: self.compare.pin())
         actions["blink"].triggered.connect(lambda on: self.compare.blink(on))
         actions["compare_photo"].triggered.connect(lambda: self.compare.compare_with_photo())
-        self.searches.compare_wanted.connect(lambda: self.compare.compare_with_photo())
+        self.searches.compare_wanted.connect(lambda view: self.compare.compare_with_photo(view))
         actions["search_closer"].triggered.connect(lambda: self.again.search_closer())
         actions["align_again"].triggered.connect(lambda: self.again.align_again())
         actions["search_steps"].triggered.connect(lambda: self.searches.watch_last())

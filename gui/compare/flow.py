@@ -312,13 +312,13 @@ class CompareFlow(QObject):
             self._messages.warn("This portrait's photo is gone or damaged.", "Open the photo again to bring it back.")
 
     @Slot()
-    def compare_with_photo(self) -> None:
-        """Before and after: the photo against the blend."""
+    def compare_with_photo(self, view: View = View.BLEND) -> None:
+        """Before and after: the photo against the blend, or, with A, against what was found of it."""
         latent = self._session.state.latent
         if not isinstance(latent, StoredLatent) or not self._has_photo(latent.key):
             self._messages.say("This face has no photo to compare with.", f"{NO_PHOTO}: Portrait > Open portrait.")
             return
-        self._choose(replace(self._canvas.comparison, left=Still.PHOTO, right=View.BLEND))
+        self._choose(replace(self._canvas.comparison, left=Still.PHOTO, right=view))
         self._canvas.set_mode(CanvasMode.COMPARE)
 
     # --- blinking -------------------------------------------------------------------------------------------------

@@ -214,7 +214,8 @@ class InversionView(QWidget):
             return f"{self._stop.words},"
         if self._state is SearchState.ENDED and stop is not None:
             return f"{stop.words},"
-        return "found so far"
+        points = self._shown.trail.points if self._shown is not None else []
+        return f"found so far, pixels {100 * points[-1][1]:.1f} % off," if points else "found so far"
 
     def _refresh_buttons(self, stop: Stop | None) -> None:
         runs = self._state is not SearchState.ENDED

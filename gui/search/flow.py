@@ -75,7 +75,7 @@ class SearchFlow(QObject):
 
     view_wanted = Signal(bool)  # True: show the search; False: show the canvas
     started = Signal(str, QImage)  # job id, the crop that is aimed at
-    compare_wanted = Signal()
+    compare_wanted = Signal(object)  # View: this one with the photo; A shows what was found
 
     def __init__(
         self,
@@ -242,7 +242,7 @@ class SearchFlow(QObject):
             self.leave()
         words = printable(stop.words.split(",", 1)[0], 40)
         hint = "The search goes on." if goes_on else ""
-        choices = () if goes_on else (Choice("Compare with the photo", self.compare_wanted.emit),)
+        choices = () if goes_on else (Choice("Compare with the photo", partial(self.compare_wanted.emit, View.A)),)
         self._messages.say(f"{words[0].upper()}{words[1:]} of {printable(job.name, 60)} is under the sliders.", hint,
                            *choices)  # fmt: skip
 
@@ -269,7 +269,7 @@ class SearchFlow(QObject):
         latent = self._session.state.latent
         if not isinstance(latent, StoredLatent) or latent.key != search.result.latent.key:
             self.use_latent(search.result.latent, search.job.model)
-        self.compare_wanted.emit()
+        self.compare_wanted.emit(View.A)
 
     # --- earlier steps, drawn finely ------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class SearchFlow(QObject):
         steps = (Choice("Steps…", self.watch_last),) if len(search.trail.stops) > 1 else ()
         if self._session.state.model_a == result.model:
             self.use_latent(result.latent)
-            compare = Choice("Compare with the photo", self.compare_wanted.emit)
+            compare = Choice("Compare with the photo", partial(self.compare_wanted.emit, View.A))
             self._messages.say(how, result.likeness.sentence, compare, *steps)
         else:  # another model is A by now
             use = Choice(f"Show it in {printable(result.model.name, 40)}", partial(self._use_with_model, result))

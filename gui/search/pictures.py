@@ -171,8 +171,12 @@ class SearchPictures(QWidget):
         first = min(painter.fontMetrics().horizontalAdvance(self._captions[0]) + 8, square.width() // 2)
         before = QRect(square.left(), square.top(), first, square.height())
         after = square.adjusted(first + 8, 0, 0, 0)
+        side = Qt.AlignmentFlag.AlignRight
+        if painter.fontMetrics().horizontalAdvance(self._captions[1]) > after.width():
+            after.setRight(self.width() - MARGIN_PX)  # beside the picture there is room
+            side = Qt.AlignmentFlag.AlignLeft
         self._paint_caption(painter, before, self._captions[0], Qt.AlignmentFlag.AlignLeft)
-        self._paint_caption(painter, after, self._captions[1], Qt.AlignmentFlag.AlignRight)
+        self._paint_caption(painter, after, self._captions[1], side)
 
     def _paint_picture(self, painter: QPainter, square: QRect, picture: QImage | None) -> None:
         if picture is not None and not picture.isNull():

@@ -356,7 +356,7 @@ def test_that_the_end_offers_the_photo_beside_the_portrait(desk: Desk) -> None:
     assert desk.studio.messages.bar._action.text() == "Compare with the photo"
     desk.studio.messages.bar._trigger()
     assert desk.studio.canvas.mode is CanvasMode.COMPARE
-    assert desk.studio.canvas.comparison.plates == (Still.PHOTO, View.BLEND)
+    assert desk.studio.canvas.comparison.plates == (Still.PHOTO, View.A), "what was found, not what is made of it"
 
 
 def test_that_closing_the_window_puts_the_best_so_far_on_the_shelf_and_leaves_the_document(
