@@ -30,6 +30,7 @@ GUIDED_DESCENT = 0.25
 BETAS = (0.8, 0.95)
 NOISE_FROM = 0.5
 """Share of the steps after which noise maps move too: earlier they would paint what the latent can say."""
+GUIDED_NOISE_FROM = 0.75
 NOISE_RATE = 0.5
 NOISE_REGULARIZE = 1e4
 
@@ -116,6 +117,7 @@ class Descent:
         self._optimizer = torch.optim.Adam(groups, betas=BETAS)
         self._peak = PEAK_RATE if self._axes is None else GUIDED_RATE
         self._descent = DESCENT if self._axes is None else GUIDED_DESCENT
+        self._noise_from = NOISE_FROM if self._axes is None else GUIDED_NOISE_FROM
         self._warm_up = WARM_UP_STEPS if self._axes is None else GUIDED_WARM_UP_STEPS
         self._lacking: Tensor | None = None
         self._present: Look | None = None
@@ -142,7 +144,7 @@ class Descent:
         coarse = phase.size_px < self._network.descriptor.img_resolution
         if look and (coarse or not phase.features):
             self.look()
-        noise_moves = self._optimise_noise and not coarse and step >= NOISE_FROM * steps
+        noise_moves = self._optimise_noise and not coarse and step >= self._noise_from * steps
         for one in self._maps.values():
             one.requires_grad_(noise_moves)
         with torch.inference_mode(False), torch.enable_grad():

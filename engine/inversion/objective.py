@@ -16,6 +16,8 @@ from engine.network import Network
 
 EARLY_PX = 64
 MIDDLE_PX = 256
+NEAR_MIDDLE = 0.6
+"""Share of the steps at the small size, where the start is near: detail takes few steps then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ def phases(network: Network, *, near: bool = False) -> tuple[Phase, ...]:
     ]
     sizes = [early, early, middle, full]
     chosen = [phase for index, phase in enumerate(plan) if index < 2 or sizes[index] > sizes[index - 1]]
-    return tuple([replace(chosen[1], start=0.0), *chosen[2:]] if near else chosen)
+    if not near:
+        return tuple(chosen)
+    later = [replace(phase, start=max(phase.start, NEAR_MIDDLE)) for phase in chosen[2:]]
+    return (replace(chosen[1], start=0.0), *later)
 
 
 @dataclass(slots=True, eq=False)

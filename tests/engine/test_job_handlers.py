@@ -135,9 +135,7 @@ def test_that_a_file_which_is_no_model_fails_with_its_reason(studio: Studio, pho
     assert studio.library.models() == ()
 
 
-def test_that_an_exported_still_brings_its_picture_back(
-    studio: Studio, refs: list[ModelRef], tmp_path: Path
-) -> None:
+def test_that_an_exported_still_brings_its_picture_back(studio: Studio, refs: list[ModelRef], tmp_path: Path) -> None:
     ws = np.random.RandomState(3).randn(10, 10).astype(np.float32)
     latent = StoredLatent(studio.store.put_ws(ws), "Ada Private")
     state = EditState(*refs, latent=latent, blend=Blend(width=1.0, alpha=0.8))
@@ -259,6 +257,42 @@ def test_that_another_models_encoder_is_left_alone_or_refused_when_asked_for(
         assert said in end.error.user_message
 
 
+def test_that_earlier_steps_of_a_search_can_be_taken_and_gone_on_from(
+    studio: Studio, refs: list[ModelRef], photo: Path
+) -> None:
+    first = studio.result(InvertPortrait(photo, face(), refs[0], "Ada", steps=9, editability=0.25))
+    assert isinstance(first, PortraitInverted)
+    told = [step for step in studio.recorder.of(JobProgress) if step.latent is not None]
+    assert [step.step for step in told] == [1, 5, 9]
+    for step in told:
+        assert step.latent is not None
+        assert step.latent.name == "Ada"
+        assert step.preview is not None
+        shown = to_bgrx(studio.fresh(EditState(refs[0], latent=step.latent, truncation_psi=1.0)))
+        assert np.abs(shown.astype(int) - step.preview.astype(int)).max() <= 2
+    further = InvertPortrait(photo, face(), refs[0], "Ada", steps=0, start=StartPoint.FOUND, begin_at=told[1].latent)
+    found = studio.result(further)
+    assert isinstance(found, PortraitInverted)
+    assert (found.start, found.steps, found.encoder) == (StartPoint.FOUND, 0, "")
+    assert np.abs(found.image.astype(int) - told[1].preview.astype(int)).max() <= 2
+    end = studio.done(replace(further, begin_at=None))
+    assert isinstance(end.error, JobError)
+    assert "no latent to go on from" in end.error.user_message
+
+
+def test_that_a_damaged_encoder_does_not_stop_a_search_from_the_mean(
+    studio: Studio, refs: list[ModelRef], photo: Path, tmp_path: Path
+) -> None:
+    give_encoder(tmp_path, refs[0])
+    path = tmp_path / "home" / "data" / "weights" / "encoder-mine.safetensors"
+    path.write_bytes(path.read_bytes()[:-40] + bytes([255, 255]) * 20)  # values that are no numbers
+    end = studio.done(InvertPortrait(photo, face(), refs[0], "Ada", steps=1, start=StartPoint.ENCODER))
+    assert isinstance(end.error, ModelError)
+    inverted = studio.result(InvertPortrait(photo, face(), refs[0], "Ada", steps=1, start=StartPoint.MEAN))
+    assert isinstance(inverted, PortraitInverted)
+    assert inverted.start is StartPoint.MEAN
+
+
 def test_that_a_cancelled_inversion_gives_the_best_so_far_and_drags_stay_live(
     studio: Studio, refs: list[ModelRef], photo: Path
 ) -> None:
@@ -291,4 +325,3 @@ def test_that_the_models_own_framing_is_used_for_the_crop(
     studio.library.add_model(record.path, refs[0].sha256, "portrait", replace(record.descriptor, framing=framing))
     studio.done(InvertPortrait(photo, face(), refs[0], "Ada", steps=1))
     assert used == [framing]
-
