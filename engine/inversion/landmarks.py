@@ -8,6 +8,7 @@ error decides whether a face counts as certain.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -42,6 +43,7 @@ KIND = "landmarks"
 Rgb: TypeAlias = NDArray[np.uint8]
 
 LOOKS = 2
+AT_ONCE = 8
 HOPELESS = 0.02
 LIKELY_FACE = 0.5
 IRIS_SHARE = 1 / 3
@@ -151,15 +153,15 @@ class LandmarkFinder:
     def locate(self, image: Rgb, face_finder: FaceFinder | None = None) -> tuple[LocatedFace, ...]:
         """See `locate_faces`."""
         found = face_finder.find(image) if face_finder is not None else ()
-        seen = [self.look(image, face.eyes) for face in found]
+        seen = self._look_at(image, [face.eyes for face in found])
         if not any(face.face > LIKELY_FACE for face in seen):
             for boxes in eye_guesses(image):
-                seen += [self.look(image, eyes) for eyes in boxes]
+                seen += self._look_at(image, boxes)
                 if any(face.face > LIKELY_FACE for face in seen):
                     break
         likely = [face for face in seen if face.face > LIKELY_FACE]
         if not found and len(likely) >= GROUP:
-            seen += [self.look(image, eyes) for eyes in small_eye_guesses(image) if _is_new(eyes, likely)]
+            seen += self._look_at(image, [eyes for eyes in small_eye_guesses(image) if _is_new(eyes, likely)])
         located = [_located(face) for face in _distinct(seen)]
         located += _not_seen([_doubted(face) for face in found], located)  # the two disagree: a guess
         return tuple(sorted(located, key=_width, reverse=True)) or _from_the_side(image)
@@ -171,31 +173,63 @@ class LandmarkFinder:
             image: ``[H, W, 3]`` uint8 RGB.
             eyes: Roughly where the pupils are, ``[2, 2]``, left one first.
         """
-        seen = self._look_once(image, eyes)
-        if seen.face < HOPELESS:  # a picture of leaves has many boxes
-            return seen
-        for _ in range(LOOKS - 1):
-            seen = self._look_once(image, seen.eyes)
-        pupils = seen.eyes + IRIS_SHARE * (_irises(image, seen.eyes) - seen.eyes)
-        return replace(seen, landmarks=np.concatenate([pupils, seen.landmarks[2:]]))
+        return self._look_at(image, [eyes])[0]
 
-    def _look_once(self, image: Rgb, eyes: Points) -> _Seen:
+    def _look_at(self, image: Rgb, guesses: Sequence[Points]) -> list[_Seen]:
+        """As `look`, at several faces."""
+        seen = [face for some in _batches(guesses) for face in self._look_once(image, some)]
+        likely = [number for number, face in enumerate(seen) if face.face >= HOPELESS]  # leaves have many boxes
+        for _ in range(LOOKS - 1):
+            eyes = [seen[number].eyes for number in likely]
+            again = [face for some in _batches(eyes) for face in self._look_once(image, some)]
+            for number, face in zip(likely, again, strict=True):
+                seen[number] = face
+        for number in likely:
+            face = seen[number]
+            pupils = face.eyes + IRIS_SHARE * (_irises(image, face.eyes) - face.eyes)
+            seen[number] = replace(face, landmarks=np.concatenate([pupils, face.landmarks[2:]]))
+        return seen
+
+    def _look_once(self, image: Rgb, guesses: Sequence[Points]) -> list[_Seen]:
         import torch
 
-        from engine.nets.landmarks import FRAME_EYE_DISTANCE, FRAME_EYES, FRAME_PX, MIRRORED, PUPILS
+        from engine.nets.landmarks import FRAME_EYES, FRAME_PX
 
-        frame, back = framed(image, eyes, np.array(FRAME_EYES), (FRAME_PX, FRAME_PX))
-        both = np.stack([frame, frame[:, ::-1]]).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        frames = [framed(image, eyes, np.array(FRAME_EYES), (FRAME_PX, FRAME_PX)) for eyes in guesses]
+        both = np.stack([side for frame, _ in frames for side in (frame, frame[:, ::-1])])
+        shown = both.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
         with torch.inference_mode(False), torch.no_grad():
-            looked = self._net(torch.from_numpy(np.ascontiguousarray(both)))
-        points, log_spread = _numbers(looked.points), _numbers(looked.log_spread)
-        mirrored = points[1][list(MIRRORED)] * np.array([-1.0, 1.0]) + np.array([frame.shape[1] - 1.0, 0.0])
-        middle = (points[0] + mirrored) / 2
-        # Two looks that disagree are no better than their distance.
-        apart = np.linalg.norm(points[0] - mirrored, axis=1)[list(PUPILS)] / 2 / FRAME_EYE_DISTANCE
-        spreads = np.exp(log_spread)[:, list(PUPILS)].mean(axis=0)
-        face = 1 / (1 + np.exp(-float(_numbers(looked.face).mean())))
-        return _Seen(middle @ back[:, :2].T + back[:, 2], float(np.maximum(spreads, apart).max()), face)
+            looked = self._net(torch.from_numpy(np.ascontiguousarray(shown)))
+        points, log_spread, face = (_numbers(one) for one in (looked.points, looked.log_spread, looked.face))
+        pairs = [slice(2 * number, 2 * number + 2) for number in range(len(frames))]
+        return [
+            _seen_twice(points[pair], log_spread[pair], face[pair], back)
+            for pair, (_, back) in zip(pairs, frames, strict=True)
+        ]
+
+
+def _batches(guesses: Sequence[Points]) -> list[Sequence[Points]]:
+    return [guesses[start : start + AT_ONCE] for start in range(0, len(guesses), AT_ONCE)]
+
+
+def _seen_twice(points: Points, log_spread: Points, face: Points, back: Points) -> _Seen:
+    """What a look at a frame and one at its mirror image say together.
+
+    Args:
+        points: ``[2, P, 2]`` pixels of the frames.
+        log_spread: ``[2, P]``.
+        face: ``[2]``.
+        back: The affine to the picture, ``[2, 3]``.
+    """
+    from engine.nets.landmarks import FRAME_EYE_DISTANCE, FRAME_PX, MIRRORED, PUPILS
+
+    mirrored = points[1][list(MIRRORED)] * np.array([-1.0, 1.0]) + np.array([FRAME_PX - 1.0, 0.0])
+    middle = (points[0] + mirrored) / 2
+    # Two looks that disagree are no better than their distance.
+    apart = np.linalg.norm(points[0] - mirrored, axis=1)[list(PUPILS)] / 2 / FRAME_EYE_DISTANCE
+    spreads = np.exp(log_spread)[:, list(PUPILS)].mean(axis=0)
+    likely = 1 / (1 + np.exp(-float(face.mean())))
+    return _Seen(middle @ back[:, :2].T + back[:, 2], float(np.maximum(spreads, apart).max()), likely)
 
 
 def framed(image: Rgb, eyes: Points, places: Points, size: tuple[int, int]) -> tuple[Rgb, Points]:
