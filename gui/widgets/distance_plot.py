@@ -179,7 +179,7 @@ class DistancePlot(QWidget):
     def _paint_stops(self, painter: QPainter) -> None:
         """A short line on the foot for every step that one can go back to."""
         theme, rect = current_theme(), self._plot_rect()
-        painter.setPen(QPen(mix(theme.canvas, theme.focus, 0.55), 1))
+        painter.setPen(QPen(mix(theme.canvas, theme.canvas_text, 0.6), 1))
         for step in self._stops:
             x = self.x_of(step)
             painter.drawLine(QPointF(x, rect.bottom() - 4), QPointF(x, rect.bottom()))
