@@ -83,6 +83,7 @@ LATER_NEEDED = (
     "gui.history_tree.window", "gui.animate.flow", "gui.blend_doctor_flow", "gui.export_dialog", "gui.export.flow",
     "gui.export.batch_flow", "gui.measuring.flow", "gui.get_models.flow", "gui.library_window.window",
     "gui.shortcut_dialog", "gui.help_dialogs", "gui.clipboard_flow", "gui.pivot_flow", "gui.many.flow",
+    "gui.paste.flow",
 )
 """Imported after that: a window's first opening is not kept waiting for its modules."""
 
