@@ -285,7 +285,7 @@ class _Run:
         so_far = self._searched + now
         elapsed_s = self._elapsed_s
         left = elapsed_s / so_far * (total - self._done - now) if so_far > 0 else math.nan
-        text = f"{photo}, {min(total, self._done + 1)} of {total}"
+        text = f"{printable(photo, 80)}, {min(total, self._done + 1)} of {total}"
         return InvertProgress(text, (self._done + now) / total, elapsed_s, left)
 
 

@@ -71,8 +71,8 @@ def portrait_in(pair: QImage) -> QImage:
 
 def pair_of(crop: QImage, picture: QImage, edge_px: int = EDGE_PX) -> QImage:
     """The two beside each other, each in a square. May be called on any thread."""
-    pair = QImage(2 * edge_px + GAP_PX, edge_px, QImage.Format.Format_RGB32)
-    pair.fill(Qt.GlobalColor.black)
+    pair = QImage(2 * edge_px + GAP_PX, edge_px, QImage.Format.Format_ARGB32_Premultiplied)
+    pair.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pair)
     for place, image in enumerate((crop, picture)):
         if not image.isNull():
