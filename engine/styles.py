@@ -9,7 +9,7 @@ from functools import partial
 from engine.library_records import LatentRecord, ModelRecord
 from engine.look import Look, apply_look
 from engine.look_shelf import ShelfLook
-from engine.state import Blend, EditState, Latent, ModelRef, SeedLatent, Side, Source, StoredLatent, model_refs
+from engine.state import Blend, EditState, Latent, ModelRef, Noise, SeedLatent, Side, Source, StoredLatent, model_refs
 
 BASE = "portrait"
 """The model that photos are found in."""
@@ -45,6 +45,7 @@ class _Plan:
     words: str
     models: tuple[str, ...]
     blend: Blend = Blend()
+    noise: Noise = Noise()
 
 
 _from_photo = partial(Blend, low=Side.A, level=1)
@@ -68,11 +69,11 @@ _PLANS = {
     "portrait": _Plan("Portrait", "What the portrait model makes of the photo, without a style", (BASE,)),
     "cel-shaded": _Plan(
         "Cel shaded", "The photo's head; everything above 8 px is the toon's: large eyes, flat light, outlines",
-        (BASE, "toon"), _from_photo(swap_resolution=8, width=0.8),
+        (BASE, "toon"), _from_photo(swap_resolution=8, width=0.8), Noise(strength=0.5),
     ),
     "woodblock-print": _Plan(
         "Woodblock print", "The photo's head; everything above 8 px is the print's",
-        (BASE, "woodblock"), _from_photo(swap_resolution=8, width=0.8),
+        (BASE, "woodblock"), _from_photo(swap_resolution=8, width=0.8), Noise(strength=0.6),
     ),
     "pencil-study": _Plan(
         "Pencil study", "The photo's head; everything above 8 px is the pencil's",
@@ -120,7 +121,7 @@ def _embedded(models: Iterable[ModelRecord]) -> dict[str, ModelRef]:
 def _look(plan: _Plan, here: dict[str, ModelRef]) -> Look:
     refs = [here[name] for name in plan.models]
     b = refs[1] if len(refs) > 1 else None
-    return Look(plan.name, refs[0], b, frozenset(ref.name for ref in refs), plan.blend)
+    return Look(plan.name, refs[0], b, frozenset(ref.name for ref in refs), plan.blend, plan.noise)
 
 
 def own_styles(looks: Iterable[ShelfLook], models: Iterable[ModelRecord]) -> tuple[Style, ...]:

@@ -76,6 +76,11 @@ class Hanging(QObject):
         return self._styles.get(key)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every picture of the present face hangs."""
+        return self.latent is not None and not self._missing
+
+    @property
     def picture_of_base(self) -> QImage | None:
         """The face without a style."""
         tile = self._page.wall.tile(BASE)
