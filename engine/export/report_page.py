@@ -27,6 +27,10 @@ WARN = "#8a5f0c"
 WIDTH_PX = 4 * MARGIN_PX + 3 * CELL_PX + 2 * GAP_PX + WORDS_PX
 HEADS = ("photo", "portrait", f"difference, {GAIN} times")
 EMPTY = "#ececee"
+SYSTEM_FONTS = (
+    "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf", "DejaVuSans.ttf", "NotoSans-Regular.ttf", "segoeui.ttf",
+    "Arial.ttf", "LiberationSans-Regular.ttf",
+)  # fmt: skip
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -42,7 +46,8 @@ def draw_page(
     Returns:
         ``[H, W, 3]`` uint8.
     """
-    title, text, strong = (ImageFont.load_default(size) for size in (TITLE_PX, TEXT_PX, HEAD_PX))
+    words = "".join([*head, *(one.photo + one.remark for one in portraits), *(one.photo for one in left_out)])
+    title, text, strong = (font_for(words, size) for size in (TITLE_PX, TEXT_PX, HEAD_PX))
     across = WIDTH_PX - 4 * MARGIN_PX
     sentences = [line for sentence in head[1:] for line in wrapped(sentence, text, across)]
     reasons = [wrapped(f"{one.photo}: {one.problem}", text, across) for one in left_out]
@@ -72,6 +77,17 @@ def draw_page(
                 draw.text((left, top), line, MUTED, text)
                 top += LINE_PX
     return np.asarray(sheet)
+
+
+def font_for(words: str, size: int) -> Font:
+    """The font that comes with Pillow knows English alone: for other words, one of the system's, if there is any."""
+    if not words.isascii():
+        for name in SYSTEM_FONTS:
+            try:
+                return ImageFont.truetype(name, size)
+            except OSError:
+                continue
+    return ImageFont.load_default(size)
 
 
 def numbers_of(found: FoundPortrait) -> str:
