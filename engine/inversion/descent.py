@@ -22,6 +22,8 @@ from engine.network import Network
 PEAK_RATE = 0.15
 """In units of W's spread; with a curvature, in strides."""
 GUIDED_RATE = 0.1
+REST_RATE = 0.5
+"""Share of it for all that the curvature does not know, in units of W's spread: in long searches it counts."""
 WARM_UP_STEPS = 8
 GUIDED_WARM_UP_STEPS = 2
 DESCENT = 0.5
@@ -108,10 +110,13 @@ class Descent:
             self._origin = coordinates
             self._axes = None if known is None else _search_axes(known, coordinates, hold)
             moving = coordinates.clone() if self._axes is None else coordinates.new_zeros(len(self._axes))
+            self._rest = torch.zeros_like(coordinates)
         self._moving = moving.requires_grad_(True)
         self._optimise_noise = optimise_noise and bool(self._maps)
         self._has_own_maps = maps is not None
         groups = [{"params": [self._moving], "share": 1.0}]
+        if self._axes is not None:
+            groups.append({"params": [self._rest.requires_grad_(True)], "share": REST_RATE})
         if self._optimise_noise:
             groups.append({"params": list(self._maps.values()), "share": NOISE_RATE})
         self._optimizer = torch.optim.Adam(groups, betas=BETAS)
@@ -203,7 +208,7 @@ class Descent:
     def _coordinates(self) -> Tensor:
         if self._axes is None:
             return self._moving
-        return self._origin + (self._moving @ self._axes).view_as(self._origin)
+        return self._origin + (self._moving @ self._axes).view_as(self._origin) + self._rest
 
     @torch.no_grad()
     def _snapshot(self) -> State:
