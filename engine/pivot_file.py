@@ -1,11 +1,11 @@
 """Graft's file of a tuned model: what tuning changed in its parent, coded small. Knows no torch.
 
 A safetensors file with a JSON object under the metadata key ``graft-pivot``: ``format`` (version), ``parent`` (name,
-SHA-256 and size of the file that was tuned; a size of 0 is not known), ``content`` (SHA-256 of those of its tensors
-that changed), ``steps`` (what was done since, as lineage steps). Tensors carry the names of those that changed. A
-large one is coded in 4 bits: ``uint8``, two numbers from -7 to 7 in each, the first in the lower half, 8 added; with
-it, ``<name>.scale`` holds one ``float32`` per output channel. A small one is the difference itself, ``float32``.
-Mapping, noise maps and filters are the parent's.
+SHA-256 and size of the file that was tuned; a size of 0 is not known), ``content`` (SHA-256 of the parent's tensors),
+``steps`` (what was done since, as lineage steps). Tensors carry the names of those that changed. A large one is coded
+in 4 bits: ``uint8``, two numbers from -7 to 7 in each, the first in the lower half, 8 added; with it,
+``<name>.scale`` holds one ``float32`` per output channel. A small one is the difference itself, ``float32``. Mapping,
+noise maps and filters are the parent's.
 
 Differences do not stack: the parent is a whole model.
 """
@@ -149,7 +149,7 @@ def make_pivot(
             codes[name] = _coded(difference)
         else:
             plain[name] = difference
-    content = _content(before, (*codes, *plain))
+    content = _content(before)
     return PivotFile(parent, parent_bytes, content, tuple(map(dict, steps)), codes, plain)
 
 
@@ -166,7 +166,7 @@ def compose(
         CorruptModelError: the differences do not fit this model, or give numbers that are none.
     """
     differences = pivot.differences(expected_tensors(metadata.network))
-    if _content(tensors, tuple(differences)) != pivot.content:
+    if _content(tensors) != pivot.content:
         problem = f"The tuning was made from another “{pivot.parent.name:.60}” than the one that is here."
         raise CorruptModelError(problem, f"Its parent's SHA-256 starts with {pivot.parent.sha256[:12]}.")
     tuned = dict(tensors)
@@ -308,9 +308,9 @@ def _misfit(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> Corru
     return CorruptModelError(f"Tensor {name:.100} of the tuning has shape {list(found)}, for one of {list(wanted)}.")
 
 
-def _content(tensors: Tensors, names: Sequence[str]) -> str:
+def _content(tensors: Tensors) -> str:
     digest = hashlib.sha256()
-    for name in sorted(names):
+    for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensors[name], np.dtype("<f4")).tobytes())
     return digest.hexdigest()

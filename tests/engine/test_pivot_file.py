@@ -32,6 +32,7 @@ from engine.network import Network, load_network
 from engine.pivot_file import PIVOT_KEY, SCALE, is_pivot, make_pivot, read_pivot
 from engine.places import user_places
 from engine.state import ModelRef
+from engine.training.start import start_from
 from engine.tuning_steps import pivot_step, tuned_from
 
 LAYERS = (32, 32, 24, 16, 8)
@@ -369,3 +370,25 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def test_that_one_can_be_trained_further(child: Path, shelf: Shelf, parent: ModelRef) -> None:
+    shelf.paths[parent.sha256].rename(child.parent / "base.safetensors")
+    start = start_from(str(child), 0)
+    assert start.models.network.origin.lineage[-2]["portrait"] == "Anna"
+    assert start.models.network.descriptor.tuned_from is None  # what is trained is no tuning any more
+    name = "synthesis.b8.conv0.weight"
+    assert torch.equal(start.models.network.tensors[name], load_network(child).tensors[name])
+
+
+def test_that_a_damaged_conversion_of_the_parent_is_not_taken(child: Path, shelf: Shelf, parent: ModelRef) -> None:
+    good = shelf.paths[parent.sha256].rename(child.parent / "base.safetensors")
+    converted = user_places().make().models_cache / f"{parent.sha256}.safetensors"
+    tensors = load_file(good)
+    with safe_open(good, "np") as file:
+        metadata = file.metadata()
+    tensors["mapping.fc0.bias"][0] += 1.0  # not even one that was tuned
+    save_file(tensors, converted, metadata)
+    found = open_checkpoint(child).tensors
+    expected = open_checkpoint(child, find=lambda sha256: good).tensors
+    assert all(np.array_equal(found[name], values) for name, values in expected.items())
