@@ -101,6 +101,7 @@ class ManyWindow(QWidget):
             "Photos", "Drop a folder of portraits, or click to choose", "many.photos", settings, is_needed=True,
             suffixes=PHOTO_SUFFIXES,
         )  # fmt: skip
+        self.photos.drop.setToolTip("With the folders in it. Photos are only read, never changed")
         self.quality = Segmented(QUALITIES)
         self.quality.set_current("50")
         self.space = Segmented(SPACES)
@@ -130,7 +131,7 @@ class ManyWindow(QWidget):
         self._connect()
         self.show_models()
         self.show_folder_name()
-        self.check()
+        self.set_at_work(False)
         self.photos.drop.setFocus()
         if geometry := settings.get_bytes("many.geometry"):
             self.restoreGeometry(QByteArray(geometry))

@@ -14,6 +14,7 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
+from test_every_control import what_is_missing
 
 from engine.invert_events import PortraitFound
 from engine.library_tags import Kind
@@ -185,3 +186,12 @@ def test_that_the_newest_are_shown_and_the_list_does_not_grow_for_ever(qtbot: Qt
 def test_that_a_reason_is_told_once_with_whom_it_is_about() -> None:
     left_out = [(f"{number}.jpg", "No face.") for number in range(5)] + [("x.jpg", "Junk.")]
     assert left_out_words(left_out) == "Left out: 0.jpg, 1.jpg, 2.jpg and 2 more: No face; x.jpg: Junk."
+
+
+def test_that_every_control_of_the_window_says_what_it_is(many: OpenMany) -> None:
+    desk, flow = many("whole")
+    choose_photos(desk, flow)
+    assert not what_is_missing(flow.window)
+    flow.window.start.click()
+    desk.wait_until(lambda: flow.window.report.isVisible())
+    assert not what_is_missing(flow.window)
