@@ -56,8 +56,9 @@ def make_layers(samples: Samples, picture: Rgb, place: CropPlace, mask: Mask, se
     shift = coarse = alike = None
     if settings.seam is Seam.GRADIENT:
         around = _photo_square(samples, place, GRID_PX) * (255 / white)
-        weights = seam.edge_weights(_at_size(share, GRID_PX)) * place.coverage(GRID_PX)
-        shift = seam.membrane(around - _at_size(shown, GRID_PX), weights)
+        difference = around - _at_size(shown, GRID_PX)
+        weights = seam.edge_weights(_at_size(share, GRID_PX)) * place.coverage(GRID_PX) * seam.trusted(difference)
+        shift = seam.membrane(difference, weights)
     if settings.detail > 0:
         size_px = len(picture)
         coarse = _photo_square(samples, place, size_px) * (255 / white)

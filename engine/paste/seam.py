@@ -17,6 +17,12 @@ SWEEPS = 32
 HOLD = 4.0
 """How strongly the shift is held to the difference along the edge, over how strongly to its own neighbours."""
 
+REACH = 0.22
+"""How far into the picture its colours are shifted, over the edge of the grid: beyond, it keeps more of its own."""
+
+DOUBTED = 30.0
+"""A difference along the edge, of 255, that is taken half as seriously: hair that meets a wall, not another light."""
+
 ALIKE_PX = 0.018
 """Sigma of the window in which two pictures are compared, over the edge of the square."""
 
@@ -31,11 +37,18 @@ def edge_weights(mask: Samples) -> Samples:
     return np.asarray(4 * soft * (1 - soft), np.float32)
 
 
+def trusted(difference: Samples) -> Samples:
+    """How seriously a difference is taken, ``[H, W]``: 1 where there is none, less the larger it is."""
+    apart = np.abs(difference).mean(axis=2) / DOUBTED
+    return np.asarray(1 / (1 + apart * apart), np.float32)
+
+
 def membrane(difference: Samples, weights: Samples) -> Samples:
     """The smoothest field that follows `difference` where the weights are.
 
     It minimises the squares of its own slopes plus `HOLD` times the weighted squares of what it is off, which is
-    gradient-domain pasting with its edge as wide as the mask's; solved from coarse to fine.
+    gradient-domain pasting with its edge as wide as the mask's; and it dies down over `REACH`, so that skin far from
+    the edge is not coloured by hair. Solved from coarse to fine.
 
     Args:
         difference: ``[H, W, C]``; what it is where the weights are 0 does not matter.
@@ -59,14 +72,15 @@ def membrane(difference: Samples, weights: Samples) -> Samples:
             if total <= 0:
                 return np.zeros_like(difference)
             field = np.asarray(field + sums.sum(axis=(0, 1)) / total, np.float32)
-        field = _relaxed(field, sums * HOLD, held[..., None] * HOLD, SWEEPS if number else 8 * SWEEPS)
+        drag = 1 / (REACH * max(held.shape)) ** 2
+        field = _relaxed(field, sums * HOLD, held[..., None] * HOLD, drag, SWEEPS if number else 8 * SWEEPS)
     return field
 
 
-def _relaxed(field: Samples, sums: Samples, held: Samples, sweeps: int) -> Samples:
+def _relaxed(field: Samples, sums: Samples, held: Samples, drag: float, sweeps: int) -> Samples:
     """Jacobi's way, a little damped; at the borders the field goes on as it is."""
     kernel = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
-    below = 1 / (held + 4)
+    below = 1 / (held + 4 + drag)
     for _ in range(sweeps):
         around = cv2.filter2D(field, -1, kernel, borderType=cv2.BORDER_REPLICATE).reshape(field.shape)
         field = np.asarray(0.1 * field + 0.9 * (around + sums) * below, np.float32)

@@ -78,7 +78,7 @@ def test_that_detail_brings_the_grain_back_where_both_are_alike() -> None:
 
 
 def test_that_a_gradient_seam_takes_the_photo_s_colours() -> None:
-    """A picture that is the photo in another light is the photo again."""
+    """A picture that is the photo in another light is nearly the photo again, at the edge more than in the middle."""
     photo = np.clip(textured(400, 300), 40, 200)
     place = crop_place(FACE, Framing(), 256, (400, 300))
     picture = np.clip(photo_square(photo, place, 256).astype(int) + np.array([35, -25, 20]), 0, 255).astype(np.uint8)
@@ -89,7 +89,7 @@ def test_that_a_gradient_seam_takes_the_photo_s_colours() -> None:
         seen[how] = np.abs(result.astype(int) - photo)[115:150, 150:190].mean()
         assert figures.plain > 2 * figures.photo
         assert figures.result < 1.3 * figures.photo + 1
-    assert seen[Seam.GRADIENT] < 4 < 20 < seen[Seam.FEATHER]
+    assert seen[Seam.GRADIENT] < 11 < 20 < seen[Seam.FEATHER]
 
 
 def test_that_tiles_meet_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,9 +142,20 @@ def test_that_the_membrane_solves_its_equation() -> None:
         system[a.ravel(), b.ravel()] -= 1
         system[b.ravel(), a.ravel()] -= 1
     held = seam.HOLD * weights.ravel()
-    exact = np.linalg.solve(system + np.diag(held), held[:, None] * difference.reshape(-1, 3)).reshape(size, size, 3)
+    drag = 1 / (seam.REACH * size) ** 2
+    exact = np.linalg.solve(system + np.diag(held + drag), held[:, None] * difference.reshape(-1, 3))
+    exact = exact.reshape(size, size, 3)
     assert np.abs(field - exact)[mask > 0].mean() < 0.02 * np.abs(exact).max()
     assert not seam.membrane(difference.astype(np.float32), np.zeros_like(weights)).any()
+
+
+def test_that_a_large_difference_is_taken_less_seriously() -> None:
+    difference = np.zeros((4, 4, 3), np.float32)
+    difference[0], difference[1] = seam.DOUBTED, 10 * seam.DOUBTED
+    trust = seam.trusted(difference)
+    assert trust[0, 0] == pytest.approx(0.5)
+    assert trust[1, 0] < 0.02
+    assert trust[2, 0] == 1
 
 
 def test_that_a_mask_fades_and_ends_within_the_square() -> None:
