@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from gui.get_models.flow import GetModelsFlow
     from gui.help_flow import HelpFlow
     from gui.history_tree.window import HistoryWindow
+    from gui.kept_pictures import KeptPictures
     from gui.many.flow import ManyFlow
     from gui.measuring.flow import MeasureFlow
     from gui.mix_flow import MixFlow
@@ -93,6 +94,7 @@ class LaterParts(QObject):
     looks: LookFlow
     commands: Commands
     librarian: LibraryFlow
+    kept: KeptPictures
     is_filled: bool
 
     def connect_later(self, parts: Parts) -> None:
