@@ -118,6 +118,8 @@ class LaterParts(QObject):
         actions["explore"].triggered.connect(lambda: self.explore.toggle())
         actions["every_style"].triggered.connect(lambda: self.styles.show_present())
         self.opener.portrait_found.connect(lambda path: self.styles.open(path))
+        self.opener.folder_wanted.connect(lambda folder: self.many_portraits.open_for(folder))
+        self.portraits.styles_wanted.connect(lambda portrait, face: self.styles.show_portrait(portrait, face))
         actions["history"].triggered.connect(lambda: self.history.toggle())
         actions["copy"].triggered.connect(lambda: self.clipboard.copy())
         actions["paste"].triggered.connect(lambda: self.clipboard.paste())

@@ -41,6 +41,7 @@ class Opener(QObject):
     directions_found = Signal(object)  # tuple[Path, ...]
     encoder_waits = Signal()  # one was kept, and belongs to no model yet
     encoder_added = Signal()  # a model has another encoder now
+    folder_wanted = Signal(object)  # Path: the portraits of all the photos in it
     film_found = Signal()  # its timeline is the session's now
     locate_wanted = Signal(object)  # ModelRef: ask the user where its file is
 
@@ -104,7 +105,11 @@ class Opener(QObject):
             return
         kind, path = found[0]
         if len(found) > 1:
-            self._messages.say(f"Only {printable(path.name, 80)} was opened.", "One picture or session at a time.")
+            folders = {other.parent for _, other in found}
+            are_photos = len(folders) == 1 and all(each is FileKind.PICTURE for each, _ in found)
+            many = Choice("Find a whole folder…", lambda: self.folder_wanted.emit(path.parent))
+            said, hint = f"Only {printable(path.name, 80)} was opened.", "One picture or session at a time."
+            self._messages.say(said, hint, *((many,) if are_photos else ()))
         match kind:
             case FileKind.PICTURE | FileKind.RECIPE:
                 self._open_picture(path)

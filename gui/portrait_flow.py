@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from engine.encoder_file import offer_encoder
@@ -20,6 +20,7 @@ from engine.messages import (
     StartPoint,
 )
 from engine.state import EditState, ModelRef, StoredLatent
+from engine.styles import base_model
 from gui.canvas import Canvas
 from gui.collection import Collection
 from gui.crop_previews import Halves
@@ -36,6 +37,8 @@ MAX_NAME_CHARS = 60
 
 class PortraitFlow(QObject):
     """At most one portrait is being aligned; `searches` has those that are searched for."""
+
+    styles_wanted = Signal(object, object)  # PortraitOpened, FacePoints: show this crop in every style
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class PortraitFlow(QObject):
         canvas.align_cancelled.connect(self.leave)
         bar.started.connect(self._start_here)
         bar.cancelled.connect(self.leave)
+        bar.styles_wanted.connect(self._show_styles)
         session.state_changed.connect(self._state_changed)
 
     # --- opening and aligning -------------------------------------------------------------------------------------
@@ -141,6 +145,9 @@ class PortraitFlow(QObject):
         if self._model is not None:
             self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders))
         self._bar.offer_here(self._found_before() is not None)
+        base = base_model(self._collection.models())
+        has_styles = base is not None and offer_encoder(base, self.encoder_folders).path is not None
+        self._bar.styles.setVisible(has_styles)
 
     @Slot()
     def offer_encoder(self) -> None:
@@ -174,6 +181,13 @@ class PortraitFlow(QObject):
             self._canvas.end_align()
 
     # --- searching ------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _show_styles(self) -> None:
+        portrait, points = self._portrait, self._points
+        if portrait is not None and points is not None:
+            self.leave()
+            self.styles_wanted.emit(portrait, points)
 
     @Slot()
     def _start_here(self) -> None:

@@ -62,6 +62,7 @@ class InvertBar(QFrame):
 
     started = Signal()
     cancelled = Signal()
+    styles_wanted = Signal()
 
     def __init__(self, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +87,10 @@ class InvertBar(QFrame):
         self.editability.set_help(EDITABILITY_HELP)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Leave the photo; nothing changes (Esc)")
+        self.styles = QPushButton("Styles")
+        self.styles.setAccessibleName("In every style")
+        self.styles.setToolTip("This crop in every style at once")
+        self.styles.hide()
         self.start = QPushButton("Start")
         self.start.setProperty("role", "primary")
         self.start.setToolTip("Find this face in model A (Enter)")
@@ -94,6 +99,7 @@ class InvertBar(QFrame):
         self.begin.picked.connect(self._pick_start)
         self.start.clicked.connect(self.started)
         self.cancel.clicked.connect(self.cancelled)
+        self.styles.clicked.connect(self.styles_wanted)
         self._recall()
         self.offer_encoder(EncoderOffer(None))
         self.hide()
@@ -125,6 +131,7 @@ class InvertBar(QFrame):
         second.addSpacing(8)
         second.addWidget(self.editability, 3)
         second.addStretch(1)
+        first.addWidget(self.styles)
         second.addWidget(self.cancel)
         second.addWidget(self.start)
         self.editability.setMaximumWidth(320)

@@ -115,7 +115,7 @@ class Hanging(QObject):
         records = {record.ref.sha256: record for record in models}
         if state.model_b is None or base is None or not reads(state.model_a, records, base) or wears(state, styles):
             return styles
-        look = look_of(state, "Your present look", self._collection.embedded_names())
+        look = look_of(state, "Your look now", self._collection.embedded_names())
         present = Style(PRESENT, look.name, "What is done to the picture on screen, done to this face", look)
         if any(style.key == MAKES_ROOM for style in styles):
             return tuple(present if style.key == MAKES_ROOM else style for style in styles)

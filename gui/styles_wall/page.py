@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.icons import icon
 from gui.panels.labels import title_label
@@ -38,6 +47,9 @@ class StylesPage(QWidget):
         self.title = title_label()
         self.status = QLabel()
         self.status.setTextFormat(Qt.TextFormat.PlainText)
+        for words in (self.title, self.status):  # the faces and buttons get their room first
+            words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            words.setMinimumWidth(120)
         self.faces = FaceStrip()
         self.adjust = QPushButton(icon("crop"), "Adjust crop…")
         self.adjust.setToolTip("Place the crop by hand, and choose how to search")
@@ -61,8 +73,10 @@ class StylesPage(QWidget):
         self._area.setStyleSheet("QScrollArea { background: transparent; }")
         words = QVBoxLayout()
         words.setSpacing(1)
+        words.addStretch(1)
         words.addWidget(self.title)
         words.addWidget(self.status)
+        words.addStretch(1)
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addLayout(words, 1)

@@ -13,6 +13,12 @@ NAME_PX = 22
 """Room for the words under a picture."""
 
 HEADING_PX = 30
+RING_PX = 4
+"""Round a picture, for the mark of where one is."""
+
+SPREAD_PX = 44
+"""How far pictures may be apart for their names."""
+
 PEEP_PX = 64
 """How much of a second group is seen before one scrolls."""
 
@@ -29,12 +35,14 @@ class Plan:
         cells: The pictures, without the words under them.
         headings: Of the groups but the first.
         edge: Of a picture.
+        name_px: How wide its name may be.
         height: Of it all.
     """
 
     cells: tuple[QRectF, ...]
     headings: tuple[QRectF, ...]
     edge: float
+    name_px: float
     across: int
     height: int
 
@@ -50,21 +58,22 @@ def plan(counts: Sequence[int], width: float, height: float) -> Plan:
     free = height - (PEEP_PX if len(counts) > 1 else 0)
     across = max(ACROSS, key=lambda count: (_edge(first, count, width, free), -ACROSS.index(count)))
     edge = min(max(_edge(first, across, width, free), LEAST_PX), MOST_PX)
-    left = float(max(0, math.floor((width - across * edge - (across - 1) * GAP_PX) / 2)))
+    pitch = float(min(math.floor((width + GAP_PX) / across), edge + GAP_PX + SPREAD_PX))
+    left = float(max(0, math.floor((width + GAP_PX - across * pitch) / 2)))
     cells: list[QRectF] = []
     headings: list[QRectF] = []
     spare = free - _rows(first, across) * (edge + NAME_PX + GAP_PX)
-    top = float(max(0, math.floor(spare / 2))) if len(counts) == 1 else 0.0
+    top = float(max(RING_PX, math.floor(spare / 2))) if len(counts) == 1 else float(RING_PX)
     for group, count in enumerate(counts):
         if group:
-            headings.append(QRectF(left, top, width - 2 * left, HEADING_PX))
+            headings.append(QRectF(left, top, width - left, HEADING_PX))
             top += HEADING_PX
         for place in range(count):
             row, column = divmod(place, across)
             above = top + row * (edge + NAME_PX + GAP_PX)
-            cells.append(QRectF(left + column * (edge + GAP_PX), above, edge, edge))
+            cells.append(QRectF(left + column * pitch, above, edge, edge))
         top += _rows(count, across) * (edge + NAME_PX + GAP_PX)
-    return Plan(tuple(cells), tuple(headings), edge, across, math.ceil(top))
+    return Plan(tuple(cells), tuple(headings), edge, pitch - GAP_PX, across, math.ceil(top))
 
 
 def _rows(count: int, across: int) -> int:
@@ -74,8 +83,8 @@ def _rows(count: int, across: int) -> int:
 def _edge(count: int, across: int, width: float, height: float) -> float:
     """Of the largest squares with words under them that fit."""
     rows = max(1, _rows(count, across))
-    wide = (width - (across - 1) * GAP_PX) / across
-    high = height / rows - NAME_PX - GAP_PX
+    wide = (width - 2 * RING_PX - (across - 1) * GAP_PX) / across
+    high = (height - RING_PX) / rows - NAME_PX - GAP_PX
     return float(math.floor(min(wide, high)))
 
 

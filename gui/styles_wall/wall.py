@@ -30,6 +30,7 @@ HOLD_MS = 280
 """A press that lasts longer looks closer and takes nothing."""
 
 DIGITS = "1234567890"
+DIGIT_PX = 12
 _STEPS = {
     Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
 }  # fmt: skip
@@ -296,14 +297,16 @@ class Wall(QWidget):
             wide = 3.0 if is_current and self.hasFocus() else 1.5
             painter.setPen(QPen(QColor(theme.focus if is_current else theme.canvas_text), wide))
             painter.drawRoundedRect(cell.adjusted(-1.5, -1.5, 1.5, 1.5), RADIUS_PX - 1, RADIUS_PX - 1)
-        below = QRectF(cell.left(), cell.bottom() + 4, cell.width(), NAME_PX - 4)
+        below = QRectF(cell.left() + 1, cell.bottom() + 4, self._plan.name_px - 1, NAME_PX - 4)
         digit = self.digit(place)
         painter.setFont(caption_font())
         flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
         painter.setPen(QColor(theme.canvas_text))
         if digit:
-            painter.drawText(below, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), digit)
+            painter.setOpacity(0.65)
+            painter.drawText(below, flags, digit)
+            painter.setOpacity(1.0)
+            below.setLeft(below.left() + DIGIT_PX)
         painter.setPen(QColor(theme.text if is_current or is_hovered else theme.canvas_text))
-        room = below.width() - (14 if digit else 0)
-        name = painter.fontMetrics().elidedText(tile.name, Qt.TextElideMode.ElideRight, round(room))
+        name = painter.fontMetrics().elidedText(tile.name, Qt.TextElideMode.ElideRight, round(below.width()))
         painter.drawText(below, flags, name)

@@ -360,3 +360,31 @@ def test_that_a_closed_window_leaves_no_wall_behind(studio_desk: Desk, tmp_path:
     found(desk, 0.1)
     desk.studio.window.close()
     assert desk.studio.close()
+
+
+def test_that_a_crop_placed_by_hand_leads_back_to_the_wall(studio_desk: Desk) -> None:
+    desk = studio_desk
+    dropped(desk)
+    flow(desk).page.adjust.click()
+    desk.studio.canvas.align_changed.emit(OTHER)
+    bar = desk.studio.window.parts.invert_bar
+    assert bar.styles.isVisible()
+    bar.styles.click()
+    assert flow(desk).is_open
+    assert not desk.studio.canvas.is_aligning
+    assert at_work(desk).face == OTHER
+
+
+def test_that_of_several_photos_the_folder_is_offered(studio_desk: Desk) -> None:
+    desk = studio_desk
+    photos = [desk.folder / f"{name}.jpg" for name in ("one", "two")]
+    for photo in photos:
+        QImage(8, 8, QImage.Format.Format_RGB32).save(str(photo))
+    wanted: list[Path] = []
+    desk.studio.opener.folder_wanted.disconnect()
+    desk.studio.opener.folder_wanted.connect(wanted.append)
+    desk.drop(*photos)
+    desk.wait_until(lambda: flow(desk).is_open)
+    assert "Only one.jpg was opened" in desk.message()
+    desk.studio.messages.bar._trigger()
+    assert wanted == [desk.folder]
