@@ -32,7 +32,10 @@ from engine.errors import JobError, StorageError
 from engine.event_lines import to_json_line
 from engine.export.embedded import read_recipe
 from engine.export.sheets import contact_sheet
+from engine.file_hash import file_sha256
 from engine.headless import Headless, open_headless
+from engine.inversion.photo_faces import open_faces
+from engine.messages import InvertPortrait, PortraitInverted
 from engine.places import HOME_VARIABLE, resources_folder
 from engine.state import EditState, SeedLatent, StoredLatent, with_alpha
 
@@ -117,6 +120,17 @@ def test_that_a_photo_is_found_once_for_all_looks(engine: Headless, tmp_path: Pa
     again = events(replace(order, state=with_alpha(order.state, 0.2)), engine)
     assert end(again).made == 1
     assert latent.stat().st_mtime_ns == written
+
+
+def test_that_a_face_that_is_cut_out_is_searched_as_one_that_is_not(engine: Headless) -> None:
+    model = engine.model("portrait")
+    faces = open_faces(PORTRAIT)
+    job = InvertPortrait(PORTRAIT, faces.face(1).points, model, "one", steps=1, optimise_noise=False)
+    crop = faces.cut(1, *engine.crop_of(model))
+    whole, cut = engine.run(job), engine.search_crop(job, crop, file_sha256(PORTRAIT))
+    assert isinstance(whole, PortraitInverted)
+    assert isinstance(cut, PortraitInverted)
+    assert (cut.latent, cut.source, cut.likeness) == (whole.latent, whole.source, whole.likeness)
 
 
 def test_that_photos_of_one_name_do_not_overwrite_each_other(engine: Headless, tmp_path: Path) -> None:
