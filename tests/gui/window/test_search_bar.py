@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from desk import Desk, MakeDesk
 from fake_engine import FACE
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
 from engine.likeness import Likeness
 from engine.messages import InvertPortrait, LatentSpaceChoice, StartPoint
 from engine.portrait_source import PortraitSource
 from engine.state import StoredLatent, with_latent, with_models
 from gui.panels.invert_bar import InvertBar, SearchSpace
+from gui.settings import Settings
 
 
 def aligning(desk: Desk) -> InvertBar:
@@ -90,6 +94,17 @@ def test_that_the_choices_are_remembered_between_searches(make_desk: MakeDesk) -
     desk.studio.close()
     choices = aligning(make_desk()).choices
     assert (choices.space, choices.steps, choices.editability) == (LatentSpaceChoice.W, 42, 0.2)
+
+
+def test_that_choices_from_a_damaged_settings_file_fall_back_to_the_usual(tmp_path: Path, qtbot: QtBot) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text('{"search.space": "w++", "search.steps": -7, "search.editability": 9.5}')
+    bar = InvertBar(Settings(file))
+    qtbot.addWidget(bar)
+    choices = bar.choices
+    assert (choices.space, choices.optimise_noise) == (LatentSpaceChoice.W_PLUS, True)
+    assert choices.steps >= 1
+    assert 0 <= choices.editability <= 1
 
 
 def test_that_a_search_can_go_on_from_the_portrait_on_screen(desk: Desk) -> None:

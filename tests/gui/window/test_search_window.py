@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog
 
+from engine.errors import UnreadableImageError
 from engine.file_hash import file_sha256
 from engine.likeness_events import MeasureLikeness
 from engine.messages import InvertPortrait, JobOutcome, JobProgress, PortraitInverted, StartPoint
@@ -347,6 +348,23 @@ def test_that_the_steps_of_the_last_search_stay_until_another_begins(desk: Desk)
     steps.trigger()
     assert view.plot.points == ()
     assert second in desk.studio.searches._searches
+
+
+def test_that_a_search_that_fails_says_why_and_its_steps_are_not_lost(desk: Desk) -> None:
+    before = desk.state
+    job_id = searching(desk)
+    run(desk, job_id, 0, 20)
+    error = UnreadableImageError("Aunt Mary.jpg went away.", "Open it again.")
+    desk.engine.finish(job_id, JobOutcome.FAILED, error=error)
+    desk.wait_until(desk.message)
+    assert desk.message() == error.user_message
+    assert desk.studio.window.centre is desk.studio.canvas
+    assert desk.state == before
+    desk.studio.window.actions_["search_steps"].trigger()
+    view = view_of(desk)
+    assert error.user_message in view.words.text()
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert shown_latent(desk).key == latent_of(desk, 20)
 
 
 def test_that_the_end_offers_the_photo_beside_the_portrait(desk: Desk) -> None:
