@@ -69,6 +69,12 @@ def test_that_jpeg_says_what_it_changed(tmp_path: Path) -> None:
     assert found.profile == wide_profile()
 
 
+def test_that_a_jpeg_larger_than_pillow_likes_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    samples = textured(40, 30)
+    assert jpeg_change(b"".join(encoded_photo(PhotoFile(samples), ".jpg")), samples)[1] < 60
+
+
 def test_that_formats_say_where_they_end() -> None:
     long = np.zeros((1, 70_000, 3), np.uint8)
     for suffix in (".webp", ".jpg"):
