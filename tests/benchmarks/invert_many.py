@@ -33,7 +33,11 @@ from engine.latents import LatentStore
 from engine.picture_folder import picture_files
 
 ROOT = Path(__file__).resolve().parents[2]
-KILL_AFTER_S = (0.5, 12.0)
+MOST_BEFORE_KILL = 15
+MOST_REST_S = 1.0
+"""A run is killed after so many new portraits, drawn from 0 on, and a moment."""
+
+Heard = tuple[list[PortraitFound], list[str], InvertFinished | None]
 
 
 @dataclass(slots=True)
@@ -79,21 +83,23 @@ def command(photos: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, str(ROOT / "main.py"), "invert", str(photos), "-o", str(out), "--json", *more]
 
 
-Heard = tuple[list[PortraitFound], list[str], InvertFinished | None]
+def run(order: list[str], kill_after: tuple[int, float] | None = None) -> Heard:
+    """Start the verb and listen until it ends or is killed; None at the end of a run that was.
 
-
-def run(order: list[str], kill_after_s: float | None = None) -> Heard:
-    """Start the verb and listen until it ends or is killed; None at the end of a run that was."""
+    Args:
+        kill_after: So many new portraits, and so many seconds.
+    """
     found: list[PortraitFound] = []
     left_out: list[str] = []
     finished = None
     with subprocess.Popen(order, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as child:
-        clock = None
-        if kill_after_s is not None:
-            clock = threading.Timer(kill_after_s, child.send_signal, [signal.SIGKILL])
-            clock.start()
+        clock: threading.Timer | None = None
         assert child.stdout is not None
         for line in child.stdout:
+            new = sum(one.is_new for one in found)
+            if clock is None and kill_after is not None and new >= kill_after[0]:
+                clock = threading.Timer(kill_after[1], child.send_signal, [signal.SIGKILL])
+                clock.start()
             match read_invert_event(line):
                 case PortraitFound() as one:
                     found.append(one)
@@ -114,8 +120,8 @@ def kill_trial(photos: Path, out: Path, kills: int, steps: int, seed: int = 0) -
     begun = time.monotonic()
     finished: InvertFinished | None = None
     while finished is None:
-        wait_s = draw.uniform(*KILL_AFTER_S) if report.kills < kills else None
-        found, left_out, finished = run(order, wait_s)
+        when = (draw.randrange(MOST_BEFORE_KILL), draw.uniform(0, MOST_REST_S)) if report.kills < kills else None
+        found, left_out, finished = run(order, when)
         report.kills += finished is None
         new = [one for one in found if one.is_new]
         report.told_before_each_kill.append(len(new))
