@@ -59,6 +59,7 @@ from engine.native.cli import app as kernels_app
 from engine.paste_cli import paste
 from engine.sheet_cli import sheet
 from engine.state import EditState, View
+from engine.toonify_cli import toonify
 from engine.training.cli import app as training_app
 from engine.tune_cli import tune
 
@@ -298,6 +299,7 @@ app.command("looks")(list_looks)
 app.command()(paste)
 app.command()(sheet)
 app.command()(sketch)
+app.command()(toonify)
 app.command("gui", hidden=True, context_settings={"ignore_unknown_options": True})(open_files)
 
 

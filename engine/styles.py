@@ -9,7 +9,7 @@ from functools import partial
 from engine.library_records import LatentRecord, ModelRecord
 from engine.look import Look, apply_look
 from engine.look_shelf import ShelfLook
-from engine.state import Blend, EditState, Latent, ModelRef, Noise, SeedLatent, Side, Source, StoredLatent, model_refs
+from engine.state import Blend, EditState, Latent, ModelRef, Noise, SeedLatent, Side, StoredLatent, model_refs
 
 BASE = "portrait"
 """The model that photos are found in."""
@@ -17,8 +17,6 @@ BASE = "portrait"
 MOST_OWN = 8
 EVERY_LAYER = (1.0,) * 18
 """Of the largest usual model, 1024 px; a smaller one leaves out the rest."""
-
-_INK = (0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.35, 0.35, 0.7, 0.7, 0.9, 0.9, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,9 @@ _PLANS = {
         "Woodcut portrait", "The photo's head and features, cut and printed above 32 px",
         (BASE, "woodblock"), _from_photo(swap_resolution=32, width=0.8),
     ),
-    "tinted-drawing": _Plan(
-        "Tinted drawing", "The photo's head and colours; the pencil draws above 64 px",
-        (BASE, "pencil"), _from_photo(swap_resolution=64, width=0.6),
+    "pencil-portrait": _Plan(
+        "Pencil portrait", "The photo's head, features and shades; the pencil draws above 32 px",
+        (BASE, "pencil"), _from_photo(swap_resolution=32, width=0.6),
     ),
     "portrait": _Plan("Portrait", "What the portrait model makes of the photo, without a style", (BASE,)),
     "cel-shaded": _Plan(
@@ -91,9 +89,9 @@ _PLANS = {
         "Painted print", "A little more of the print than of the photo in every layer: its features, softer colours",
         (BASE, "woodblock"), Blend(alpha=0.6, curve=EVERY_LAYER),
     ),
-    "ink-over-photo": _Plan(
-        "Ink over photo", "The pencil's line over the photo's light: more of it the finer the layer",
-        (BASE, "pencil"), Blend(curve=_INK, torgb=Source.A),
+    "tinted-drawing": _Plan(
+        "Tinted drawing", "The photo's head and colours; the pencil draws above 64 px",
+        (BASE, "pencil"), _from_photo(swap_resolution=64, width=0.6),
     ),
 }  # fmt: skip
 
