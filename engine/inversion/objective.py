@@ -16,7 +16,7 @@ from engine.network import Network
 
 EARLY_PX = 64
 MIDDLE_PX = 256
-NEAR_MIDDLE = 0.6
+NEAR_MIDDLE = 0.75
 """Share of the steps at the small size, where the start is near: detail takes few steps then."""
 
 

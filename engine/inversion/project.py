@@ -35,7 +35,7 @@ MAX_STEPS = 5000
 PREVIEW_EVERY_S = 0.3
 LOOKS = 36
 """About so many times in a run the picture is made at full size, and what it shows can be gone back to."""
-LEAST_BETWEEN_LOOKS = 4
+LEAST_BETWEEN_LOOKS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -123,7 +123,7 @@ def test_that_a_latent_of_another_model_is_refused(network: Network, target: np.
 def test_that_a_snapshot_shows_its_picture(network: Network, target: np.ndarray) -> None:
     seen, _ = finished(network, target, steps=40)
     snapshots = [progress for progress in seen if progress.snapshot is not None]
-    assert [progress.step for progress in snapshots][:2] == [1, 5]
+    assert [progress.step for progress in snapshots][:2] == [1, 7]
     for progress in snapshots:
         assert progress.snapshot is not None
         assert progress.image is not None
