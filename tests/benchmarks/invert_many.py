@@ -165,6 +165,8 @@ def time_trial(photos: Path, steps: int, jobs: int) -> dict[str, float]:
             for line in child.stdout:
                 if isinstance(read_invert_event(line), PortraitFound):
                     times.append(time.monotonic() - begun)
+        if len(times) <= jobs:
+            raise RuntimeError(f"the verb ended with {child.returncode} after {len(times)} portraits")
         searches = [json.loads(line)["found"]["elapsed_s"] for line in _found_lines(out)]
     each = (times[-1] - times[jobs - 1]) / (len(times) - jobs)
     return {
