@@ -16,7 +16,7 @@ from gui.aside import Aside
 from gui.pixels import to_qimage
 
 PADDED_PX = 180
-"""Edge of a crop that reaches over the photo's in what it is cut from: it takes 11 ms then, 24 at 260 px, 50 at 350."""
+"""Edge of a crop that reaches over the photo, where it is cut from: that takes 11 ms, 24 at 260 px, 50 at 350 px."""
 BORDER = 0.12
 """Of the crop's edge: so near to the photo's it is padded."""
 
