@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -149,13 +149,25 @@ def encoder_folders(places: Places, embedded: Path | None = None) -> tuple[Path,
     return places.weights_folder, embedded or embedded_models_folder()
 
 
-def offer_encoder(model: ModelRef, folders: Iterable[Path]) -> EncoderOffer:
+def offer_encoder(model: ModelRef, folders: Iterable[Path], tuned_from: ModelRef | None = None) -> EncoderOffer:
     """The encoder of a model, by the SHA-256 of the model's file. Reads headers only: some milliseconds.
 
     A published one that was linked to the model (`engine.encoder_links`) comes before Graft's own.
     Files that are no encoders, or damaged ones, are passed over.
+
+    Args:
+        tuned_from: The parent of a tuned model: what tuning leaves of its latents' meaning is nearly all, so its
+            encoder serves where there is none of the model's own.
     """
     folders = tuple(folders)
+    offer = _offer(model, folders)
+    if offer.path is None and tuned_from is not None:
+        parents = _offer(tuned_from, folders)
+        return parents if parents.path is not None else offer
+    return offer
+
+
+def _offer(model: ModelRef, folders: Sequence[Path]) -> EncoderOffer:
     for folder in folders:
         if (published := published_for(model, folder)) is not None:
             return EncoderOffer(published)

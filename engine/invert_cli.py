@@ -12,6 +12,7 @@ from engine.atomic import check_writable, write_atomic
 from engine.cli_options import Device
 from engine.cli_values import choose_face, face_from_options
 from engine.console import Progress, note
+from engine.descriptor import NetworkDescriptor
 from engine.encoder_cli import DEFAULT_MODEL, EncoderFile, Looks, ModelToInvertIn, encoder_and_model
 from engine.errors import MissingModelError
 from engine.event_lines import to_json_line
@@ -171,9 +172,12 @@ def _invert_folder(
 ) -> None:
     from engine.invert_many import ManyOrder, find_many
 
-    encoder_file, ref, img_resolution = _encoder_and_model(encoder, model)
+    encoder_file, ref, descriptor = _encoder_and_model(encoder, model)
     settings = replace(settings, encoder_file=str(encoder_file or ""))
-    order = ManyOrder(photos, out, ref, img_resolution, settings, all_faces, jobs, device, sort)
+    order = ManyOrder(
+        photos, out, ref, descriptor.img_resolution, settings, all_faces, jobs, device, sort,
+        tuned_from=descriptor.tuned_from,
+    )  # fmt: skip
     progress = Progress()
     for event in find_many(order):
         if as_json:
@@ -182,8 +186,10 @@ def _invert_folder(
             _tell(event, progress)
 
 
-def _encoder_and_model(encoder: Path | None, model: str | None) -> tuple[Path | None, ModelRef, int]:
-    """As `encoder_and_model`, with the size of the model's pictures. No torch for a model that is in the library."""
+def _encoder_and_model(
+    encoder: Path | None, model: str | None
+) -> tuple[Path | None, ModelRef, NetworkDescriptor]:
+    """As `encoder_and_model`, with what the model is. No torch for a model that is in the library."""
     from engine.embedded_models import register_embedded
     from engine.library import Library
     from engine.places import user_places
@@ -193,7 +199,7 @@ def _encoder_and_model(encoder: Path | None, model: str | None) -> tuple[Path | 
         try:
             register_embedded(library)
             record = library.find(model or DEFAULT_MODEL)
-            return None, record.ref, record.descriptor.img_resolution
+            return None, record.ref, record.descriptor
         except MissingModelError:
             pass  # a path, or one that is not known: the engine finds out, or says it better
         finally:
@@ -206,7 +212,7 @@ def _encoder_and_model(encoder: Path | None, model: str | None) -> tuple[Path | 
             note(text)
         known = engine.library.model(ref.sha256)
         assert known is not None, "it was just put there"
-        return file, ref, known.descriptor.img_resolution
+        return file, ref, known.descriptor
 
 
 def _tell(event: InvertEvent, progress: Progress) -> None:

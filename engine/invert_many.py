@@ -69,6 +69,7 @@ class ManyOrder:
     all_faces: Every face of a photo; otherwise the largest.
     jobs: Processes; None for as many as help.
     program: What is started as a worker; empty for the usual. For tests.
+    tuned_from: The parent of a tuned model.
     """
 
     photos: Path
@@ -81,6 +82,7 @@ class ManyOrder:
     device: str = "auto"
     report_order: ReportOrder = ReportOrder.WORST
     program: tuple[str, ...] = ()
+    tuned_from: ModelRef | None = None
 
 
 def find_many(order: ManyOrder) -> Iterator[InvertEvent]:
@@ -317,7 +319,7 @@ def _encoder_hash(order: ManyOrder) -> str:
     settings = order.settings
     path = Path(settings.encoder_file) if settings.encoder_file else None
     if path is None and settings.start is not StartPoint.MEAN:
-        offer = offer_encoder(order.model, encoder_folders(user_places()))
+        offer = offer_encoder(order.model, encoder_folders(user_places()), order.tuned_from)
         if offer.path is None and (settings.start is StartPoint.ENCODER or settings.steps == 0):
             raise JobError(f"An encoder is needed for this. {offer.reason}", "Give it some steps, from the mean.")
         path = offer.path

@@ -24,7 +24,7 @@ from engine.direction_events import (
     MeasureStyles,
     SubtractLatents,
 )
-from engine.encoder_file import encoder_folders, offer_encoder
+from engine.encoder_file import EncoderOffer, encoder_folders, offer_encoder
 from engine.encoder_jobs import ShelvedModel, has_encoder, load_encoder_alone, load_with_encoder
 from engine.errors import EncoderOnlyError, JobError, ModelError, RenderCancelled
 from engine.families import describe
@@ -287,14 +287,19 @@ class JobHandlers:
 
     def _encoder_for(self, job: InvertPortrait) -> PortraitEncoderLike | None:
         """Raises as `_encoder_file`, ModelError for a damaged one."""
-        path = _encoder_file(job)
+        path = _encoder_file(job, self._offer(job.model))
         return None if path is None else self._opened(path, job.looks)
+
+    def _offer(self, model: ModelRef) -> EncoderOffer:
+        known = self._library.model(model.sha256)
+        tuned_from = None if known is None else known.descriptor.tuned_from
+        return offer_encoder(model, encoder_folders(user_places()), tuned_from)
 
     def _curvature_for(self, job: InvertPortrait) -> Curvature | None:
         """What the model's own encoder knows of it, for a search that starts elsewhere."""
         from engine.inversion.encoder import curvature_of
 
-        offer = offer_encoder(job.model, encoder_folders(user_places()))
+        offer = self._offer(job.model)
         try:
             return None if offer.path is None else curvature_of(self._opened(offer.path, None))
         except ModelError:  # a damaged one is told to whoever wants to start from it
@@ -435,7 +440,7 @@ class JobHandlers:
         return self._library.add_model(path, sha256, path.stem, network.descriptor, note=note)
 
 
-def _encoder_file(job: InvertPortrait) -> Path | None:
+def _encoder_file(job: InvertPortrait, offer: EncoderOffer) -> Path | None:
     """Raises:
     JobError: an encoder, or a latent to go on from, was asked for or is needed, and there is none.
     """
@@ -447,7 +452,6 @@ def _encoder_file(job: InvertPortrait) -> Path | None:
         return job.encoder_file
     if job.start is StartPoint.MEAN:
         return None
-    offer = offer_encoder(job.model, encoder_folders(user_places()))
     if offer.path is not None:
         return offer.path
     if job.start is StartPoint.ENCODER:

@@ -142,8 +142,7 @@ class PortraitFlow(QObject):
         descriptor = self._collection.descriptor(self._model)
         resolution = descriptor.img_resolution if descriptor is not None else None
         self._canvas.align_view.set_framing(self._framing(), resolution)
-        if self._model is not None:
-            self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders))
+        self.offer_encoder()
         self._bar.offer_here(self._found_before() is not None)
         base = base_model(self._collection.models())
         has_styles = base is not None and offer_encoder(base, self.encoder_folders).path is not None
@@ -153,7 +152,9 @@ class PortraitFlow(QObject):
     def offer_encoder(self) -> None:
         """Look again which encoder model A has: another may have come."""
         if self._portrait is not None and self._model is not None:
-            self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders))
+            descriptor = self._collection.descriptor(self._model)
+            tuned_from = None if descriptor is None else descriptor.tuned_from
+            self._bar.offer_encoder(offer_encoder(self._model, self.encoder_folders, tuned_from))
 
     def _found_before(self) -> StoredLatent | None:
         """The latent on screen, if it was found in this photo, in model A: a search can go on from it."""

@@ -202,7 +202,7 @@ class ManyWindow(QWidget):
     def _model_changed(self) -> None:
         record = self._collection.model(self.model.currentData())
         if record is not None:
-            self._encoder = offer_encoder(record.ref, self._encoder_folders)
+            self._encoder = offer_encoder(record.ref, self._encoder_folders, record.descriptor.tuned_from)
         self.check()
 
     def wish(self) -> ManyWish | None:

@@ -174,6 +174,13 @@ def test_that_an_encoder_is_offered_to_its_own_model_only(path: Path) -> None:
     assert offer_encoder(ModelRef("cd" * 32, "toon"), []).reason == "There is no encoder for “toon”."
 
 
+def test_that_a_tuned_model_is_offered_its_parents_encoder(path: Path) -> None:
+    tuned, folders = ModelRef("cd" * 32, "portrait, Anna"), [path.parent]
+    assert offer_encoder(tuned, folders, ModelRef(MARK.sha256, "portrait")).path == path
+    strangers = offer_encoder(tuned, folders, ModelRef("ef" * 32, "toon"))
+    assert strangers.reason == offer_encoder(tuned, folders).reason
+
+
 def test_that_damaged_neighbours_do_not_hide_an_encoder(path: Path) -> None:
     (path.parent / "encoder-a.safetensors").write_bytes(b"")
     (path.parent / "encoder-b.safetensors").write_bytes(path.read_bytes()[:200])
