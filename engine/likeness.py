@@ -16,7 +16,7 @@ class Likeness:
         pixel: Mean absolute difference, 0 to 1.
         perceptual: As `perceptual_name` measures it.
         perceptual_name: What judged, in a few words for the user.
-        edge: Mean absolute difference of the gradients, in the units of `pixel` (`engine.inversion.likeness_measure`).
+        edge: Mean absolute difference of gradients, in the units of `pixel`: see `engine.inversion.likeness_measure`.
         identity: 1 minus the cosine of two faces' features, 0 to 2; None without the weights that it needs.
     """
 
