@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,12 +116,12 @@ class Descent:
         self._moving = moving.requires_grad_(True)
         self._optimise_noise = optimise_noise and bool(self._maps)
         self._has_own_maps = maps is not None
-        groups = [{"params": [self._moving], "share": 1.0}]
+        groups: list[dict[str, Any]] = [{"params": [self._moving], "share": 1.0}]
         if self._axes is not None:
             groups.append({"params": [self._rest.requires_grad_(True)], "share": REST_RATE})
         if self._optimise_noise:
             groups.append({"params": list(self._maps.values()), "share": NOISE_RATE})
-        self._optimizer = torch.optim.Adam(groups, betas=BETAS)
+        self._groups = groups
         self._peak = PEAK_RATE if self._axes is None else GUIDED_RATE
         self._descent = DESCENT if self._axes is None else GUIDED_DESCENT
         self._noise_from = NOISE_FROM if self._axes is None else GUIDED_NOISE_FROM
@@ -127,6 +129,11 @@ class Descent:
         self._lacking: Tensor | None = None
         self._present: Look | None = None
         self._best: Look | None = None
+
+    @cached_property
+    def _optimizer(self) -> torch.optim.Adam:
+        """Made with the first step: what an encoder says needs none, and torch's first takes a second to import."""
+        return torch.optim.Adam(self._groups, betas=BETAS)
 
     def look(self) -> Look:
         """The present state at full size, with what it shows; remembered if it is the best so far."""

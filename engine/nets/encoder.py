@@ -90,7 +90,8 @@ class Encoder(nn.Module):
             self.heads.append(_Head(widths[-1 - level], LOWEST_PX << level, gathered))
             self.deltas.append(nn.Linear(gathered, rows * w_dim))
         self.register_buffer("mean", torch.zeros(w_dim))
-        self.register_buffer("axes", torch.eye(w_dim))
+        axes = torch.zeros(w_dim, w_dim)
+        self.register_buffer("axes", axes.fill_diagonal_(1.0))  # eye on "meta" would import a second of torch
         with torch.no_grad():
             for layer in (self.shared, *self.deltas):  # to begin with, nearly the mean latent
                 for parameter in layer.parameters():
