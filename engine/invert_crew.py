@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from engine.console import DEBUG_VARIABLE
 from engine.event_lines import to_json_line
 from engine.invert_tasks import Answer, Order, Task, read_answer
 
@@ -80,7 +81,8 @@ class Crew:
         """Start one more."""
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "PYTHONIOENCODING": "utf-8"}
         process = subprocess.Popen(
-            self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=None if os.environ.get(DEBUG_VARIABLE) == "1" else subprocess.DEVNULL,
             env=environment, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
         worker = Worker(process)

@@ -225,7 +225,9 @@ class _Run:
             case Done(photo=photo, faces=faces):
                 yield from self._photo_done(worker, photo, faces)
             case Broken(problem=problem, hint=hint):
-                raise JobError(problem, hint)
+                if worker.is_ready or not any(other.is_ready for other in self._crew.workers):
+                    raise JobError(problem, hint)
+                yield from self._worker_ended(worker)  # the others are well: it may have been one too many
 
     def _start_others(self, device: str) -> None:
         """On a card one process is enough: it works on every part of a picture at once."""

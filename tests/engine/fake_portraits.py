@@ -51,6 +51,11 @@ def say(answer: Answer) -> None:
 def work() -> None:
     order = read_order(sys.stdin.readline())
     assert order is not None
+    started = Path(order.folder) / "started"
+    if (Path(order.folder) / "only-one").exists() and started.exists():
+        say(Broken("There was not enough memory.", ""))
+        return
+    started.touch()
     say(Ready("cpu"))
     for line in sys.stdin:
         task = read_task(line)

@@ -209,6 +209,13 @@ def test_that_workers_that_only_die_and_a_full_disk_end_the_run(
         end(order)
 
 
+def test_that_one_worker_too_many_does_not_end_the_run(order: ManyOrder) -> None:
+    put(order.photos, *(f"{number}.jpg" for number in range(6)))
+    order.folder.mkdir()
+    (order.folder / "only-one").touch()
+    assert end(replace(order, jobs=3)).made == 6
+
+
 def test_that_folders_that_cannot_be_are_refused(order: ManyOrder) -> None:
     with pytest.raises(JobError, match="holds no pictures"):
         end(order)
