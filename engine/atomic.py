@@ -133,13 +133,18 @@ class BesideFile:
             self._handle = None
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, *, beside: Path | None = None) -> None:
     """Refuse a place that `write_atomic` would refuse, before long work is done for it. Leaves nothing there.
 
+    Args:
+        beside: What the work begins with, and must not write over.
+
     Raises:
-        StorageError: as `write_atomic`.
+        StorageError: as `write_atomic`; the place is that of `beside`.
     """
     target = Path(os.path.realpath(path))
+    if beside is not None and target == Path(os.path.realpath(beside)):
+        raise StorageError(f"{path.name:.100} is the photo itself, which would be lost.", "Choose another name.")
     try:
         _permissions_to_keep(target)
         temp = _temp_path(target)

@@ -129,7 +129,7 @@ def _invert_photo(
     kind = out.suffix.lower()
     if kind not in (".json", ".safetensors"):
         still_suffix(out)
-    check_writable(out)
+    check_writable(out, beside=portrait)
     progress = Progress()
     with open_headless(device, report=progress) as engine:
         encoder_file, ref = encoder_and_model(engine, encoder, model)

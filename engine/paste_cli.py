@@ -96,7 +96,7 @@ def paste(
 
     still_suffix(out)
     points = face_from_options(eyes, mouth)
-    check_writable(out)
+    check_writable(out, beside=photo)
     is_latent = found.suffix.lower() == ".safetensors"
     recipe, chosen, remark = device_for(None if is_latent else found, device)
     if remark:

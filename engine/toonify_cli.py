@@ -60,7 +60,7 @@ def toonify(
     points, is_sheet = face_from_options(eyes, mouth), bool(out.suffix)
     if is_sheet:
         still_suffix(out)
-        check_writable(out)
+        check_writable(out, beside=photo)
     else:
         try:
             out.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ class PasteJobs:
 
     def _paste(self, job: PasteBack) -> JobSteps:
         suffix = still_suffix(job.path)  # say that the name is wrong before, not after the work
-        check_writable(job.path)
+        check_writable(job.path, beside=job.photo)
         started = time.perf_counter()
         rendering = self._pipeline.render_steps(job.state, job.view)
         while True:

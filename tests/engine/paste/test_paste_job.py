@@ -238,3 +238,16 @@ def test_that_the_verb_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         done = run(app, arguments)
         assert done.exit_code == status, done.output
     assert not (tmp_path / "o.png").exists()
+
+
+@pytest.mark.parametrize("verb", ["paste", "invert", "toonify"])
+def test_that_no_verb_writes_over_the_photo(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Path
+) -> None:
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    before = photo.read_bytes()
+    given = [str(photo)] * (2 if verb == "paste" else 1)
+    done = CliRunner().invoke(app, [verb, *given, "-o", str(photo)])
+    assert done.exit_code == 1, done.output
+    assert "is the photo itself" in done.output
+    assert photo.read_bytes() == before
