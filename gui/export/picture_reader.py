@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QImageReader
+
+from gui.aside import Aside
 
 
 class PictureReader(QObject):
     """Reads one file at a time and always ends with the newest that was wanted."""
 
     read = Signal(QImage)
-    _arrived = Signal(object)
 
     def __init__(self, largest: QSize, parent: QObject | None = None) -> None:
         """
@@ -22,28 +23,23 @@ class PictureReader(QObject):
         super().__init__(parent)
         self._largest = largest
         self._wanted: Path | None = None
-        self._at_work = False
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._arrived.connect(self._take, Qt.ConnectionType.QueuedConnection)
+        self._aside = Aside("graft-picture-reader", self)
 
     def want(self, path: Path) -> None:
         self._wanted = path
-        self._next()
+        if not self._aside.is_busy:
+            self._next()
 
     def close(self) -> None:
         self._wanted = None
-        self._pool.waitForDone()
+        self._aside.join()
 
     def _next(self) -> None:
-        if self._at_work or self._wanted is None:
-            return
-        path, self._wanted, self._at_work = self._wanted, None, True
-        self._pool.start(QRunnable.create(lambda: self._arrived.emit(_read(path, self._largest))))
+        if self._wanted is not None:
+            path, self._wanted = self._wanted, None
+            self._aside.run(lambda: _read(path, self._largest), self._take, lambda error: None)
 
-    @Slot(object)
     def _take(self, picture: QImage) -> None:
-        self._at_work = False
         if not picture.isNull():
             self.read.emit(picture)
         self._next()
