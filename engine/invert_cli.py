@@ -64,6 +64,9 @@ def invert(
     start: Annotated[
         StartPoint, typer.Option(help="Where to begin; auto: with the model's encoder if there is one.")
     ] = StartPoint.AUTO,
+    begin_at: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on from this latent, that an earlier `invert` wrote.")
+    ] = None,
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="Fit the noise maps too.")] = True,
     encoder: EncoderFile = None,
     looks: Looks = None,
@@ -95,12 +98,17 @@ def invert(
       python main.py invert photo.jpg --steps 0 -o at-once.png
       python main.py invert photo.jpg --encoder e4e_ffhq_encode.pt --steps 0 -o e4e.png
       python main.py render found.png --model-b toon --alpha 0.8 -o toonified.png
+      python main.py invert photo.jpg --begin-at found.safetensors --steps 100 -o closer.safetensors
       python main.py invert photo.jpg --eyes 310,402,415,398 --mouth 365,510 --space w -o found.safetensors
       python main.py invert holiday --all-faces -o holiday-portraits
     """
     is_folder = portrait.is_dir()
-    if is_folder and not (face is None and eyes is None and mouth is None):
-        raise typer.BadParameter("--face, --eyes and --mouth are for one photo, not for a folder.")
+    if is_folder and not (face is None and eyes is None and mouth is None and begin_at is None):
+        raise typer.BadParameter("--face, --eyes, --mouth and --begin-at are for one photo, not for a folder.")
+    if (start is StartPoint.FOUND and begin_at is None) or (
+        begin_at is not None and (start not in (StartPoint.AUTO, StartPoint.FOUND) or encoder is not None)
+    ):
+        raise typer.BadParameter("--start found goes with --begin-at, and with no encoder.")
     if not is_folder and (all_faces or jobs is not None or as_json):
         raise typer.BadParameter(f"--all-faces, --jobs and --json are for a folder; {portrait} is none.")
     wanted = steps if steps is not None else FOLDER_STEPS if is_folder else PHOTO_STEPS
@@ -109,7 +117,8 @@ def invert(
     if is_folder:
         _invert_folder(portrait, out, model, encoder, settings, chosen, all_faces, jobs, sort, as_json)
     else:
-        _invert_photo(portrait, out, model, encoder, settings, chosen, face_from_options(eyes, mouth), face or 1)
+        points = face_from_options(eyes, mouth)
+        _invert_photo(portrait, out, model, encoder, settings, chosen, points, face, begin_at)
 
 
 def _invert_photo(
@@ -120,11 +129,12 @@ def _invert_photo(
     settings: SearchSettings,
     device: str,
     points: FacePoints | None,
-    face: int,
+    face: int | None,
+    begin_at: Path | None,
 ) -> None:
     from engine.export.stills import still_suffix
     from engine.headless import open_headless
-    from engine.latent_file import write_latent
+    from engine.latent_file import read_latent_record, write_latent
 
     kind = out.suffix.lower()
     if kind not in (".json", ".safetensors"):
@@ -133,17 +143,23 @@ def _invert_photo(
     progress = Progress()
     with open_headless(device, report=progress) as engine:
         encoder_file, ref = encoder_and_model(engine, encoder, model)
+        before = None if begin_at is None else read_latent_record(begin_at, engine.store)
+        if before is not None:
+            settings = replace(settings, start=StartPoint.FOUND)
+            if points is None and face is None and before.source is not None:
+                points = before.source.face_in(portrait)
         if points is None:
             opened = engine.run(OpenPortrait(portrait))
             assert isinstance(opened, PortraitOpened)
-            points, remark = choose_face(opened, face)
+            points, remark = choose_face(opened, face or 1)
             engine.notes.extend([*opened.notes, *([remark] if remark else [])])
         settings = replace(settings, encoder_file=str(encoder_file or ""))
-        result = engine.run(settings.search(portrait, points, ref, portrait.stem))
+        search = settings.search(portrait, points, ref, portrait.stem)
+        result = engine.run(replace(search, begin_at=before and before.latent))
         assert isinstance(result, PortraitInverted)
         state = EditState(model_a=ref, latent=result.latent, truncation_psi=1.0)  # as it was found
         if kind == ".safetensors":
-            write_latent(out, result.latent, ref, engine.store)
+            write_latent(out, result.latent, ref, engine.store, source=result.source, likeness=result.likeness)
         elif kind == ".json":
             made = make_recipe(state, View.BLEND, engine.store, device=engine.device, dtype=engine.dtype)
             write_atomic(out, recipe_to_json(made).encode())
@@ -152,7 +168,9 @@ def _invert_photo(
         progress.done()
         for text in dict.fromkeys(engine.notes):
             note(text)
-    begun = " from the encoder's start" if result.start is StartPoint.ENCODER else ""
+    begun = {StartPoint.ENCODER: " from the encoder's start", StartPoint.FOUND: " from where it was"}.get(
+        result.start, ""
+    )
     typer.echo(
         f"Wrote {out} after {result.steps} steps{begun} in {result.elapsed_s:.1f} s. {result.likeness.sentence}"
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import CorruptModelError
+from engine.file_hash import file_sha256
 from engine.framing import FacePoints, Framing
 from engine.strict_json import decode, parse_json_object
 
@@ -41,6 +42,13 @@ class PortraitSource:
     sha256: str
     face: FacePoints
     framing: Framing = Framing()
+
+    def face_in(self, photo: Path) -> FacePoints | None:
+        """Where the face is in a photo, if it is the very one that this tells of."""
+        try:
+            return self.face if self.sha256 and file_sha256(photo) == self.sha256 else None
+        except OSError:
+            return None  # reading it says why
 
     def to_json_text(self) -> str:
         """Raises ValueError for a point that is no finite number."""

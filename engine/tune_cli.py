@@ -52,9 +52,10 @@ def tune(
     face: Annotated[int, typer.Option(min=1, help="Which face, when several are found: 1 is the largest.")] = 1,
     device: Device = None,
 ) -> None:
-    """Tune a model to one person: it then draws the portrait itself, not only a likeness.
+    """Tune a model to one person.
 
-    The file is small: what tuning changed in the model it began with, which is needed to open it. Its blends with
+    It then draws the portrait itself, not only a likeness. The file is small: what tuning changed in the model it began
+    with, which is needed to open it. Its blends with
     other models carry the person along. The mapping stays, so seeds and directions keep their meaning.
 
     \b
@@ -75,7 +76,7 @@ def tune(
         try:
             found, of_model, source = _found(engine, latent)
             ref = of_model if model is None and of_model is not None else engine.model(model or DEFAULT_MODEL)
-            points = points or _known_face(source, portrait) or _face(engine, portrait, face)
+            points = points or (source and source.face_in(portrait)) or _face(engine, portrait, face)
             if found is None:
                 found, source = _search(engine, portrait, points, ref, search_steps)
             else:
@@ -106,18 +107,6 @@ def _found(
     record = read_latent_record(latent, engine.store)
     known = record.model is not None and engine.library.model(record.model.sha256) is not None
     return record.latent, record.model if known else None, record.source
-
-
-def _known_face(source: PortraitSource | None, portrait: Path) -> FacePoints | None:
-    """Where the latent's file says that the face is, if it was found in this photo."""
-    from engine.file_hash import file_sha256
-
-    if source is None or not source.sha256:
-        return None
-    try:
-        return source.face if file_sha256(portrait) == source.sha256 else None
-    except OSError:
-        return None  # reading it says why
 
 
 def _face(engine: Headless, portrait: Path, number: int) -> FacePoints:

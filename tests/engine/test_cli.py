@@ -22,6 +22,7 @@ from engine.cli_values import parse_seeds, parse_swaps
 from engine.embedded_models import register_embedded
 from engine.export.embedded import read_recipe
 from engine.history import HistoryEntry
+from engine.latent_file import read_latent_record
 from engine.latents import LatentStore
 from engine.library import Library
 from engine.places import HOME_VARIABLE, embedded_models_folder, resources_folder
@@ -421,6 +422,24 @@ def test_that_the_latent_or_the_recipe_alone_can_be_written(tmp_path: Path, pair
     done("render", "--model", pair[0], "--latent", latent, "-o", tmp_path / "one.png")
     done("render", recipe, "-o", tmp_path / "two.png")
     assert np.array_equal(pixels(tmp_path / "one.png"), pixels(tmp_path / "two.png"))
+
+
+@pytest.mark.skipif(not PICTURES, reason="no sample portraits here")
+def test_that_a_search_goes_on_from_a_latent_in_the_same_place(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    first, closer = tmp_path / "found.safetensors", tmp_path / "closer.safetensors"
+    done("invert", PICTURES[0], "--model", pair[0], *FACE, "-o", first)
+    begin = ("--model", pair[0], "--begin-at", first, "--steps", 2)
+    text = done("invert", PICTURES[0], *begin, "-o", closer)  # where the face is, the latent knows
+    assert "after 2 steps from where it was" in text
+    before, after = (read_latent_record(path, LatentStore()) for path in (first, closer))
+    assert before.source is not None
+    assert before.source == after.source
+    assert after.likeness is not None
+    assert before.latent.key != after.latent.key
+    for misused in (
+        (PICTURES[0], "--start", "found"), (PICTURES[0], *begin, "--start", "mean"), (tmp_path, *begin)
+    ):  # fmt: skip
+        assert graft("invert", *misused, "-o", tmp_path / "out").exit_code == 2
 
 
 def test_that_a_picture_without_a_face_asks_for_the_points(tmp_path: Path, pair: tuple[Path, Path]) -> None:
