@@ -83,7 +83,7 @@ def invert(
     as_json: Annotated[bool, typer.Option("--json", help="In a folder: print events, a line of JSON each.")] = False,
     device: Device = None,
 ) -> None:
-    """Find the latent of a model that shows a portrait, or those of all portraits in a folder.
+    """Find the latent that shows a portrait, or all of a folder.
 
     The face is found by itself, or put it between --eyes and --mouth. OUT decides what is written: a picture (.png,
     .tif, .webp, .jpg) with the latent in its recipe, a .json recipe, or the latent alone (.safetensors).

@@ -77,7 +77,7 @@ def paste(
     view: Which = None,
     device: Device = None,
 ) -> None:
-    """Put an edited face back into its photo, at the photo's full size.
+    """Put an edited face back into its photo, at full size.
 
     Outside the mask no pixel changes (JPEG alone changes them all a little). The result has the photo's colour
     profile, its 16 bits in PNG and TIFF, its transparency, and stands upright. The recipe is inside, and how the face

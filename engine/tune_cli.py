@@ -54,9 +54,9 @@ def tune(
 ) -> None:
     """Tune a model to one person.
 
-    It then draws the portrait itself, not only a likeness. The file is small: what tuning changed in the model it began
-    with, which is needed to open it. Its blends with
-    other models carry the person along. The mapping stays, so seeds and directions keep their meaning.
+    It then draws the portrait itself, not only a likeness. The file is small: what tuning changed in the model it
+    began with, which is needed to open it. Its blends with other models carry the person along. The mapping stays,
+    so seeds and directions keep their meaning.
 
     \b
     Examples:
