@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from engine.paste_events import MASK_PX, MAX_FEATHER, MaskPreset, PasteSettings, Seam
+from gui.paste.folding_bar import SLIDER_PX, FoldingBar
 from gui.paste.mask_brush import LEAST_PX, MOST_PX, Brush
 from gui.paste.view import PasteView, Tool
 from gui.widgets.edit_slider import EditSlider
@@ -30,7 +31,6 @@ SEAMS = (
     Segment(Seam.FEATHER, "Fade", "Keep the face's own colours and fade over"),
 )
 _MASK_TO_PERCENT = 100 * 2 / MASK_PX
-_SLIDER_PX = 92
 
 
 class PasteStage(QFrame):
@@ -81,29 +81,14 @@ class PasteStage(QFrame):
         self._show_history()
 
     def _lay_out(self) -> None:
-        self.mask_bar, self.seam_bar = QFrame(), QFrame()
-        for bar in (self.mask_bar, self.seam_bar):
-            bar.setProperty("role", "panel")
-        top = QHBoxLayout(self.mask_bar)
-        for widget in (self.brush, self.softness, self.feather, self.detail, self.opacity):
-            widget.setMinimumWidth(_SLIDER_PX)
-            widget.setMaximumWidth(160)
-        for part in (self.preset, 4, self.tool, 4, self.brush, self.softness, 2, self.undo, self.redo, self.invert,
-                     self.reset, self.overlay):  # fmt: skip
-            if isinstance(part, int):
-                top.addSpacing(part)
-            else:
-                top.addWidget(part)
-        top.insertStretch(top.count() - 5, 1)
-        bottom = QHBoxLayout(self.seam_bar)
-        for one in (self.seam, self.feather, self.detail, self.opacity):
-            bottom.addWidget(one)
-        bottom.addStretch(1)
-        bottom.addWidget(self.leave_button)
-        bottom.addWidget(self.export)
-        for row in (top, bottom):
-            row.setContentsMargins(10, 6, 10, 6)
-            row.setSpacing(6)
+        for slider in (self.brush, self.softness, self.feather, self.detail, self.opacity):
+            slider.setMinimumWidth(SLIDER_PX)
+            slider.setMaximumWidth(160)
+        history: list[QWidget] = [self.undo, self.redo, self.invert, self.reset, self.overlay]
+        self.mask_bar = FoldingBar([self.preset], [self.tool, self.brush, self.softness], history)
+        self.seam_bar = FoldingBar(
+            [self.seam], [self.feather, self.detail, self.opacity], [self.leave_button, self.export]
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
