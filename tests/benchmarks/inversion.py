@@ -4,7 +4,8 @@ Usage: python tests/benchmarks/inversion.py PORTRAIT_OR_FOLDER ... --rows FILE.j
            [--model FILE] [--encoder FILE] [--editability 0.5] [--threads N] [--most N] [--sheet FILE.png]
 
 Ways: "encoder" (one pass), "+N" (encoder and N steps), "mean+N" (our own descent from the mean latent), "plain-N"
-(the projector as published, in W+ at full size with noise maps, from the mean, with the same judge).
+(the projector as published, in W+ at full size with noise maps, from the mean, with the same judge), "pti" (encoder,
+100 steps without noise maps, then pivotal tuning as the window does it).
 
 Every portrait goes through all ways before the next one. A portrait and way that the rows file holds already is not
 done again, so a long run can be stopped and gone on with. Times are of the search alone: seconds on the wall, and of
@@ -22,10 +23,10 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -47,6 +48,7 @@ from engine.inversion.faces import find_faces  # noqa: E402
 from engine.inversion.likeness_measure import measure_likeness  # noqa: E402
 from engine.inversion.lpips import choose_distance  # noqa: E402
 from engine.inversion.objective import Objective, aim, as_rgb  # noqa: E402
+from engine.inversion.pivot import tune_pivot  # noqa: E402
 from engine.inversion.portraits import read_portrait  # noqa: E402
 from engine.inversion.project import invert_portrait  # noqa: E402
 from engine.inversion.published import Recipe, project  # noqa: E402
@@ -59,6 +61,7 @@ W_SAMPLES = 10_000
 SEED = 303
 DISTANCES = ("pixel", "perceptual", "edge")
 Row = dict[str, Any]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,16 +76,34 @@ class Bench:
     def image_by(self, way: str, target: np.ndarray) -> Tensor:
         if way.startswith("plain-"):
             return plainly(self, target, int(way.removeprefix("plain-")))
+        if way == "pti":
+            return self.tuned(target)
         steps = 0 if way == "encoder" else int(way.removeprefix("mean").removeprefix("+"))
         encoder = None if way.startswith("mean") else self.encoder
         settings: dict[str, Any] = {} if self.editability == 0.5 else {"editability": self.editability}
         run = invert_portrait(self.network, target, steps=steps, distance=self.judge, encoder=encoder, **settings)
-        while True:
-            try:
-                next(run)
-            except StopIteration as end:
-                image: Tensor = end.value.image
-                return image
+        return finished(run).image
+
+    def tuned(self, target: np.ndarray) -> Tensor:
+        start: dict[str, Any] = {"encoder": self.encoder, "optimise_noise": False}
+        ws = torch.from_numpy(finished(invert_portrait(self.network, target, steps=100, **start)).ws)[None]
+        network = Network.from_tensors(
+            self.network.config,
+            {
+                name: torch.from_numpy(values)
+                for name, values in finished(tune_pivot(self.network, ws, target, self.judge)).tensors.items()
+            },
+        )
+        return network.synthesis(ws)
+
+
+def finished(run: Generator[object, None, R]) -> R:
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: R = end.value
+            return result
 
 
 def plainly(bench: Bench, target: np.ndarray, steps: int) -> Tensor:
