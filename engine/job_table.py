@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from engine.direction_events import (
@@ -45,11 +45,12 @@ from engine.messages import (
     MakeThumbnail,
     OpenPortrait,
     Pixels,
+    PortraitInverted,
     Publish,
     SaveBlend,
 )
 from engine.paste_events import PasteBack, PreviewPaste
-from engine.pivot_events import TunePivot
+from engine.pivot_events import PivotTuned, TunePivot
 from engine.state import StoredLatent
 
 BACKGROUND_THREADS = 2
@@ -129,6 +130,7 @@ class _Task:
     pause_untold: bool = False
     worked_s: float = 0.0
     since: float = field(default_factory=time.perf_counter)
+    begun: float = 0.0
 
     @property
     def started(self) -> bool:
@@ -145,9 +147,21 @@ class _Task:
             return 0.0
         return self.worked_s + (0.0 if self.paused else time.perf_counter() - self.since)
 
+    @property
+    def rested_s(self) -> float:
+        """Pauses since the first step."""
+        return time.perf_counter() - self.begun - self.elapsed_s if self.started else 0.0
+
     def set_paused(self, paused: bool) -> None:
         self.worked_s, self.since = self.elapsed_s, time.perf_counter()
         self.paused, self.pause_untold = paused, True
+
+
+def _without_pauses(result: JobResult, rested_s: float) -> JobResult:
+    """A job reads the clock itself and does not know that it was paused: what it took is told without that."""
+    if isinstance(result, PortraitInverted | PivotTuned):
+        return replace(result, elapsed_s=max(0.0, result.elapsed_s - rested_s))
+    return result
 
 
 def _is_at_once(job: Job) -> bool:
@@ -268,7 +282,7 @@ class JobTable:
             item = self._resume(task, cancel)
         except StopIteration as stop:
             outcome = JobOutcome.CANCELLED if task.cancel_told else JobOutcome.DONE
-            self._finish(task, outcome, result=stop.value)
+            self._finish(task, outcome, result=_without_pauses(stop.value, task.rested_s))
         except RenderCancelled:
             self._finish(task, JobOutcome.CANCELLED)
         except Exception as error:  # noqa: BLE001 - whatever a job does, it ends with one JobFinished
@@ -288,7 +302,7 @@ class JobTable:
                 raise RenderCancelled
             return task.steps.throw(RenderCancelled())
         if task.steps is None:
-            task.since = time.perf_counter()
+            task.since = task.begun = time.perf_counter()
             task.steps = self._begin(task.job)
         if answer is None:
             return next(task.steps)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scripted_backend import PATIENCE_S, Gate, ScriptedBackend, request, running
 
 from engine.errors import OutOfMemoryError, PortraitError, RenderCancelled, UnreadableImageError
-from engine.framing import FacePoints
+from engine.framing import FacePoints, Framing
 from engine.job_table import Background, JobSteps, Step
+from engine.likeness import Likeness
 from engine.messages import (
     InvertPortrait,
     Job,
@@ -19,9 +22,11 @@ from engine.messages import (
     JobOutcome,
     JobProgress,
     OpenPortrait,
+    PortraitInverted,
     StillExported,
 )
-from engine.state import ModelRef
+from engine.portrait_source import PortraitSource
+from engine.state import ModelRef, StoredLatent
 
 RESULT = StillExported(Path("still.png"), (8, 8), 1.0)
 JOB = OpenPortrait(Path("ada.png"))
@@ -237,6 +242,42 @@ def test_that_a_paused_job_can_be_cancelled() -> None:
         recorder.wait(JobProgress, lambda event: event.paused)
         engine.cancel(job_id)
         assert recorder.wait_for_end(job_id).outcome is JobOutcome.CANCELLED
+
+
+def test_that_a_search_is_told_to_have_taken_as_long_as_it_worked_without_its_pauses() -> None:
+    gate = Gate()
+
+    def script() -> JobSteps:
+        begun = time.perf_counter()
+        yield Step("one")
+        gate.pass_through()
+        yield Step("two")
+        return _found(time.perf_counter() - begun)
+
+    with running(scripted(script)) as (engine, recorder):
+        begun = time.perf_counter()
+        job_id = engine.submit(HEAVY)
+        gate.wait_for_arrival()
+        engine.pause(job_id)
+        gate.open()
+        recorder.wait(JobProgress, lambda event: event.paused)
+        paused = time.perf_counter()
+        while time.perf_counter() - paused < 0.3:
+            threading.Event().wait(0.05)
+        engine.resume(job_id)
+        result = recorder.wait_for_end(job_id).result
+        whole_s = time.perf_counter() - begun
+    assert isinstance(result, PortraitInverted)
+    assert result.elapsed_s <= whole_s - 0.29
+
+
+def _found(elapsed_s: float) -> PortraitInverted:
+    face, picture = HEAVY.face, np.zeros((2, 2, 4), np.uint8)
+    return PortraitInverted(
+        latent=StoredLatent("0" * 64, "Ada"), model=HEAVY.model, target=picture, image=picture, steps=1,
+        elapsed_s=elapsed_s, likeness=Likeness(0.1, 0.1, "none", 0.1),
+        source=PortraitSource("ada.png", "", face, Framing()), start=HEAVY.start,
+    )  # fmt: skip
 
 
 def test_that_previews_come_between_the_steps_of_a_job() -> None:
