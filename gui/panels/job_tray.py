@@ -36,6 +36,9 @@ SHOW_AFTER_MS = 500
 """Work that is done sooner needs no card."""
 
 LEAVE_AFTER_MS = 4000
+DONE_LEAVES_AFTER_MS = 1200
+"""What was done is on screen by then; its card has nothing more to say."""
+
 THUMBNAIL_PX = 40
 
 _STATES = {
@@ -166,7 +169,8 @@ class JobTray(QWidget):
             return
         card.finish(_STATES[event.outcome], _WORDS.get(event.outcome, ""))
         if event.outcome is not JobOutcome.FAILED:
-            QTimer.singleShot(LEAVE_AFTER_MS, self, partial(self.dismiss, event.job_id))
+            leave_ms = DONE_LEAVES_AFTER_MS if event.outcome is JobOutcome.DONE else LEAVE_AFTER_MS
+            QTimer.singleShot(leave_ms, self, partial(self.dismiss, event.job_id))
 
     @Slot(str)
     def dismiss(self, job_id: str) -> None:
