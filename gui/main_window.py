@@ -326,7 +326,9 @@ class MainWindow(QMainWindow):
             self.paths_dropped.emit(paths)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
+        if event.key() == Qt.Key.Key_Escape and self.centre.hasFocus():
+            self.parts.message_bar.dismiss()
+        elif event.key() == Qt.Key.Key_Escape:
             self.centre.setFocus()
         else:
             super().keyPressEvent(event)

@@ -32,6 +32,10 @@ class Messages(QObject):
     def error(self, error: EngineError) -> None:
         self.bar.show_error(error)
 
+    def forget_errors(self) -> None:
+        """Something else is being tried."""
+        self.bar.forget_errors()
+
     def say(
         self,
         sentence: str,

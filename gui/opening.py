@@ -65,6 +65,7 @@ class Opener(QObject):
         Args:
             side: Where a single model goes; by default B, or A while there is none.
         """
+        self._messages.forget_errors()
         if len(paths) > MAX_FILES:
             self._messages.warn(f"{len(paths)} files are too many at once; the first {MAX_FILES} are opened.")
         models: list[Path] = []

@@ -170,6 +170,13 @@ class ErrorBar(QFrame):
             self._refresh()
             self.dismissed.emit()
 
+    def forget_errors(self) -> None:
+        """Take away what failed before, as something else is tried; what offers a choice stays."""
+        kept = [old for old in self._messages if old.severity is not Severity.ERROR or old.action]
+        if kept != self._messages:
+            self._messages = kept
+            self._refresh()
+
     def clear(self) -> None:
         """Take all messages away."""
         self._messages.clear()

@@ -118,3 +118,11 @@ def test_that_a_question_is_not_hidden_by_a_remark_but_by_an_error(bar: ErrorBar
     bar.dismiss()
     bar.dismiss()
     assert bar.sentence == "Saved one.graft."
+
+
+def test_that_what_failed_before_is_forgotten_and_what_offers_a_choice_stays(bar: ErrorBar) -> None:
+    bar.show_message("Unsaved work was found.", severity=Severity.INFO, action="Restore")
+    bar.show_error(UnsafeModelError("broken.jpg: not a picture."))
+    bar.forget_errors()
+    assert bar.sentence == "Unsaved work was found."
+    assert bar.message_count == 1

@@ -12,7 +12,7 @@ from fake_engine import sha_of
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from engine.errors import CorruptModelError
+from engine.errors import CorruptModelError, UnreadableImageError
 from engine.export.embedded import PNG_SIGNATURE, png_text_chunk
 from engine.journal import recoverable_sessions
 from engine.messages import ExportStill, InvertPortrait, JobFinished, JobOutcome, LoadModel
@@ -121,6 +121,15 @@ def test_that_a_file_that_is_none_of_ours_says_what_would_be(desk: Desk, content
     path.write_bytes(content)
     desk.drop(path)
     assert desk.message() == "Graft cannot open notes.txt."
+
+
+def test_that_the_next_file_takes_the_complaint_about_the_last_one_away(desk: Desk) -> None:
+    broken, photo = desk.folder / "broken.jpg", desk.folder / "Anna.png"
+    desk.studio.messages.error(UnreadableImageError(f"{broken.name}: This file is not a picture."))
+    photo.write_bytes(png_without_pixels())
+    desk.drop(photo)
+    desk.wait_until(lambda: desk.studio.canvas.is_aligning)
+    assert desk.message() == ""
 
 
 def test_that_a_link_and_a_missing_file_do_no_harm(desk: Desk) -> None:

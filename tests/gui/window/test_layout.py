@@ -133,6 +133,16 @@ def test_that_f6_walks_the_parts_of_the_window(desk: Desk) -> None:
     assert parts == [window.parts.controls, window.parts.filmstrip, window.parts.shelf, window.parts.canvas]
 
 
+def test_that_escape_on_the_picture_takes_the_message_away(desk: Desk) -> None:
+    desk.studio.messages.warn("Something was left out.")
+    box = desk.studio.window.parts.controls.blend.model_a
+    box.setFocus()
+    desk.press(Qt.Key.Key_Escape, box)
+    assert desk.message() == "Something was left out."
+    desk.press(Qt.Key.Key_Escape, desk.studio.window.parts.canvas)
+    assert desk.message() == ""
+
+
 def test_that_escape_gives_the_keyboard_back_to_the_picture(desk: Desk) -> None:
     box = desk.studio.window.parts.controls.blend.model_a
     box.setFocus()
