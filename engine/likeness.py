@@ -29,10 +29,18 @@ class Likeness:
     @property
     def sentence(self) -> str:
         """For example "Pixels 3.5 % off, edges 1.2 %, perceptual 0.110 (LPIPS)."."""
+        return self._told(f" ({self.perceptual_name})")
+
+    @property
+    def brief(self) -> str:
+        """`sentence` without who judged, where there is little room."""
+        return self._told("")
+
+    def _told(self, judge: str) -> str:
         person = "" if self.identity is None else f", identity {self.identity:.2f}"
         return (
             f"Pixels {100 * self.pixel:.1f} % off, edges {100 * self.edge:.1f} %, "
-            f"perceptual {self.perceptual:.3f} ({self.perceptual_name}){person}."
+            f"perceptual {self.perceptual:.3f}{judge}{person}."
         )
 
     def to_json_text(self) -> str:

@@ -177,5 +177,5 @@ def difference(result: PivotTuned) -> str:
         person = f", identity {before.identity:.2f} to {after.identity:.2f}"
     return (
         f"Pixels {100 * before.pixel:.1f} to {100 * after.pixel:.1f} % off, perceptual {before.perceptual:.3f} to"
-        f" {after.perceptual:.3f} ({after.perceptual_name}){person}."
+        f" {after.perceptual:.3f}{person}."
     )

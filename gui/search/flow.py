@@ -338,10 +338,10 @@ class SearchFlow(QObject):
         if self._session.state.model_a == result.model:
             self.use_latent(result.latent)
             compare = Choice("Compare with the photo", partial(self.compare_wanted.emit, View.A))
-            self._messages.say(how, result.likeness.sentence, compare, *steps)
+            self._messages.say(how, result.likeness.brief, compare, *steps)
         else:  # another model is A by now
             use = Choice(f"Show it in {printable(result.model.name, 40)}", partial(self._use_with_model, result))
-            self._messages.say(how, result.likeness.sentence, use, *steps)
+            self._messages.say(how, result.likeness.brief, use, *steps)
 
     def note_kept(self, settings: Settings) -> None:
         """After the engine has ended: remember for the next start whose search ended with it."""

@@ -49,7 +49,7 @@ def test_that_a_portrait_becomes_the_latent_in_one_undo_step(desk: Desk) -> None
     desk.wait_until(lambda: desk.state.latent == result.latent)
     assert desk.state.truncation_psi == 1.0
     assert desk.state.blend == before.blend
-    assert "test features" in desk.studio.messages.bar.accessibleName()  # which perceptual distance is said
+    assert "perceptual 0.200." in desk.studio.messages.bar.accessibleName()  # who judged is told beside the photo
     assert desk.studio.session.history.undo_label == "portrait Aunt Mary"
     desk.studio.window.actions_["undo"].trigger()
     assert desk.state == before
