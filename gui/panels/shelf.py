@@ -195,7 +195,8 @@ class Shelf(QWidget):
         if picture is None and not is_absent:
             self._thumbnails.want(tag, EditState(model_a=record.ref, latent=SeedLatent(1)), View.A)
         size = f"{record.descriptor.img_resolution} px"
-        origin = "built in" if record.embedded else record.descriptor.family
+        is_tuned = record.descriptor.tuned_from is not None
+        origin = "built in" if record.embedded else "tuned" if is_tuned else record.descriptor.family
         tip = f"{record.ref.name}: {size}, {origin}. Double-click uses it as B; the letters at its right choose"
         caption = ", ".join((size, origin, *self._further.get(sha256, ())))
         if is_absent:
