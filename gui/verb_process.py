@@ -59,6 +59,11 @@ class VerbProcess(QObject):
     def is_at_work(self) -> bool:
         return self._process.state() is not QProcess.ProcessState.NotRunning
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was told to end; what it says then may be of helpers that were ended with it."""
+        return self._is_cancelled
+
     def start(self, arguments: Sequence[str], *, gives_way: bool = False) -> None:
         """
         Args:

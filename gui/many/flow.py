@@ -157,7 +157,7 @@ class ManyFlow(QObject):
                 self._show_progress(printable(text, 80), fraction, left if left == left else None)
             case PortraitFound() as found:
                 self._shelver.put(found)
-            case PhotoLeftOut(photo=photo, problem=problem):
+            case PhotoLeftOut(photo=photo, problem=problem) if not self.process.is_cancelled:
                 self._left_out.append((photo, problem))
                 self.window.show_left_out(left_out_words(self._left_out))
             case InvertFinished() as finished:

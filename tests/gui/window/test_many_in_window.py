@@ -117,6 +117,18 @@ def test_that_a_stopped_folder_goes_on_also_in_another_window(many: OpenMany) ->
     again.close()
 
 
+def test_that_what_is_stopped_is_not_told_as_broken(many: OpenMany) -> None:
+    desk, flow = many("waits")
+    choose_photos(desk, flow)
+    flow.window.start.click()
+    desk.wait_until(lambda: flow.window.left_out.text() == "Left out: wall.png: No face was found in it.")
+    flow.window.start.click()
+    late = {"event": "PhotoLeftOut", "photo": "anna.png", "problem": "The search broke down over it."}
+    flow.process.said.emit(json.dumps(late))
+    desk.wait_until(lambda: "Stopped" in flow.window.state.text())
+    assert flow.window.left_out.text() == "Left out: wall.png: No face was found in it."
+
+
 def test_that_a_search_that_fails_says_why(many: OpenMany) -> None:
     desk, flow = many("refuses")
     choose_photos(desk, flow)
