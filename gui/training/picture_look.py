@@ -150,7 +150,8 @@ def words_for(look: FolderLook, needed_px: int) -> tuple[str, bool]:
     sizes = "" if not high else f", {low} px" if low == high else f", {low} to {high} px"
     said = f"{look.count:,} picture{'' if look.count == 1 else 's'}{sizes}"
     if look.unreadable:
-        said += f". {look.unreadable} of {look.looked_at} looked at cannot be read"
+        of = f" of {look.looked_at} looked at" if look.looked_at < look.count else ""
+        said += f". {look.unreadable}{of} cannot be read"
     if high and high < needed_px:
         return f"{said}. All are smaller than the {needed_px} px that the model needs", True
     if low and low < needed_px:
