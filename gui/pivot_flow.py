@@ -166,7 +166,8 @@ def report(result: PivotTuned, *, cancelled: bool) -> str:
     done = "Stopped; the best so far is on the shelf" if cancelled else "Tuned"
     size = f"{result.size_bytes / 1e6:.1f} MB"
     name = printable(result.model.name, NAME_CHARS)
-    return f"{done}: {name}, {result.steps} steps in {result.elapsed_s:.0f} s, {size} on disk."
+    steps = f"{result.steps} step{'s' * (result.steps != 1)}"
+    return f"{done}: {name}, {steps} in {result.elapsed_s:.0f} s, {size} on disk."
 
 
 def difference(result: PivotTuned) -> str:

@@ -408,7 +408,7 @@ def report(result: PortraitInverted, *, cancelled: bool) -> str:
     """What was found, and how."""
     kept = "Stopped; the best so far is kept" if cancelled else "Found"
     name = printable(result.latent.name, 60)
-    how = f"{result.steps} steps in {result.elapsed_s:.0f} s"
+    how = f"{result.steps} step{'s' * (result.steps != 1)} in {result.elapsed_s:.0f} s"
     if result.start is StartPoint.ENCODER:
         how = f"encoder and {how}" if result.steps else f"by the encoder in {result.elapsed_s:.1f} s"
     return f"{kept}: {name}, {how}."
