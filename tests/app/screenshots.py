@@ -2,8 +2,8 @@
 
     python tests/app/screenshots.py [FOLDER] [NAME ...] [--run RUN]
 
-writes studio, wipe, explore, directions, film, align, search, portrait and light into FOLDER, by default
-resources/screenshots; and training, when there is a folder of a run to show.
+writes studio, wipe, explore, directions, film, styles, align, search, portrait, paste and light into FOLDER, by
+default resources/screenshots; and training, when there is a folder of a run to show.
 """
 
 from __future__ import annotations
@@ -101,12 +101,16 @@ def shoot(camera: Photographer) -> None:
     canvas.set_mode(CanvasMode.TRIPTYCH)
     if not camera.wanted or camera.wanted & {"explore", "directions", "film"}:
         shoot_rooms(camera)
+    if not camera.wanted or "styles" in camera.wanted:
+        shoot_styles(camera)
     studio.portraits.open(PORTRAIT)
     camera.wait(lambda: canvas.is_aligning, "the portrait")
     rest(100)
     camera.take("align")
-    if not camera.wanted or camera.wanted & {"search", "portrait", "light"}:
+    if not camera.wanted or camera.wanted & {"search", "portrait", "paste", "light"}:
         search(camera)
+        camera.take("portrait")
+        shoot_paste(camera)
     apply_theme(camera.app, LIGHT)
     camera.settle()
     camera.take("light")
@@ -153,6 +157,28 @@ def shoot_rooms(camera: Photographer) -> None:
     camera.settle()
 
 
+def shoot_styles(camera: Photographer) -> None:
+    """A dropped photo in every style, after the search that goes on meanwhile."""
+    studio = camera.studio
+    shelved = len(studio.collection.latents())
+    studio.styles.open(PORTRAIT)
+    camera.wait(lambda: len(studio.collection.latents()) > shelved, "the photo in every style")
+    rest(3000)
+    camera.take("styles")
+    studio.styles.leave()
+    studio.messages.bar.clear()
+
+
+def shoot_paste(camera: Photographer) -> None:
+    """The portrait's edited face, back in its photo."""
+    studio = camera.studio
+    studio.pasting.open()
+    camera.wait(lambda: studio.pasting.is_open, "the photo")
+    rest(6000)
+    camera.take("paste")
+    studio.pasting.leave()
+
+
 def search(camera: Photographer) -> None:
     studio, view = camera.studio, camera.studio.window.parts.inversion
     shelved = len(studio.collection.latents())
@@ -168,7 +194,6 @@ def search(camera: Photographer) -> None:
     camera.wait(lambda: not studio.window.parts.shelf.tray.cards, "the card to leave")
     studio.messages.bar.clear()
     rest(50)
-    camera.take("portrait")
 
 
 def shoot_training(camera: Photographer, run: Path) -> None:

@@ -10,6 +10,7 @@ from window import Graft
 
 from engine.places import resources_folder
 from engine.state import StoredLatent, View, with_alpha, with_noise, with_seed
+from gui.pixels import from_qimage as to_pixels
 from gui.widgets.error_bar import ErrorBar
 
 PORTRAIT = resources_folder() / "portraits" / "composite_m_multi.jpg"
@@ -76,6 +77,9 @@ def test_that_a_portrait_is_found_and_can_be_blended_and_exported(
     studio, bar = graft.studio, graft.studio.window.parts.invert_bar
     before = graft.state.latent
     graft.drop(PORTRAIT)
+    wall = studio.styles.page.wall
+    graft.wait_until(lambda: studio.styles.is_open and wall.tiles and all(tile.picture for tile in wall.tiles))
+    studio.styles.page.adjust.click()
     graft.wait_until(lambda: studio.canvas.is_aligning)
     bar.steps.set_value(4)
     bar.start.click()
@@ -92,6 +96,24 @@ def test_that_a_portrait_is_found_and_can_be_blended_and_exported(
     np.testing.assert_array_equal(other.export(tmp_path / "again.png"), pixels)
     graft.studio.window.actions_["undo"].trigger()
     assert graft.state.latent == before
+
+
+def test_that_a_dropped_photo_hangs_in_every_style_and_one_is_taken_in_one_step(open_home: OpenGraft) -> None:
+    graft = open_home("home")
+    studio, before = graft.studio, graft.state
+    graft.drop(PORTRAIT)
+    wall = studio.styles.page.wall
+    graft.wait_until(lambda: studio.styles.is_open and wall.tiles and all(tile.picture for tile in wall.tiles))
+    seen = [np.asarray(to_pixels(tile.picture)) for tile in wall.tiles if tile.picture is not None]
+    assert len(seen) >= 8
+    assert len({picture.tobytes() for picture in seen}) == len(seen)
+    wall.taken.emit(next(tile.key for tile in wall.tiles if tile.shares))
+    assert not studio.styles.is_open
+    assert isinstance(graft.state.latent, StoredLatent)
+    assert graft.state.model_b is not None
+    assert graft.picture()[..., :3].std() > 10
+    studio.window.actions_["undo"].trigger()
+    assert graft.state == before
 
 
 def test_that_hostile_and_broken_files_leave_one_sentence_each_and_a_window_that_lives(
