@@ -45,8 +45,7 @@ class StylesPage(QWidget):
         super().__init__(parent)
         self._fraction: float | None = None
         self.title = title_label()
-        self.status = QLabel()
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status = _Line()
         for words in (self.title, self.status):  # the faces and buttons get their room first
             words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             words.setMinimumWidth(120)
@@ -130,6 +129,7 @@ class StylesPage(QWidget):
             fraction: How far the search is; None while there is none.
         """
         self.status.setText(words or HELP)
+        self.status.setToolTip(words or HELP)
         self._fraction = fraction
         self.update(0, 0, self.width(), LINE_PX)
 
@@ -186,6 +186,17 @@ class StylesPage(QWidget):
             self.left.emit()
         elif event.key() != Qt.Key.Key_Space or not self.wall.hasFocus():  # which the window would take
             super().keyPressEvent(event)
+
+
+class _Line(QLabel):
+    """Plain words on one line, which ends in dots where there is no room for all of it."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        where = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        with QPainter(self) as painter:
+            role = self.foregroundRole()
+            self.style().drawItemText(painter, self.rect(), where, self.palette(), self.isEnabled(), words, role)
 
 
 class Closer(QWidget):
