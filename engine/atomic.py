@@ -144,7 +144,7 @@ def check_writable(path: Path, *, beside: Path | None = None) -> None:
     """
     target = Path(os.path.realpath(path))
     if beside is not None and target == Path(os.path.realpath(beside)):
-        raise StorageError(f"{path.name:.100} is the photo itself, which would be lost.", "Choose another name.")
+        raise StorageError(f"{path.name:.100} is what this begins with; it would be lost.", "Choose another name.")
     try:
         _permissions_to_keep(target)
         temp = _temp_path(target)

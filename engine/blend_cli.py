@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,7 +89,8 @@ def blend(
     if out.suffix.lower() != ".safetensors":
         hint = "End its name in .safetensors."
         raise StorageError(f"Graft writes models as .safetensors; “{out.name:.60}” ends otherwise.", hint)
-    check_writable(out)
+    for model in (low, high):
+        check_writable(out, beside=Path(model))
     further = [read_overlay(text) for text in overlay or ()]
     from engine.blending import FOLLOW, PINKNEY, blend_networks, carry_over, layer_shares
     from engine.blending import blend as laid_over

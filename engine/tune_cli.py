@@ -67,7 +67,7 @@ def tune(
     if out.suffix.lower() != ".safetensors":
         problem = f"Graft writes tuned models as .safetensors; “{out.name:.60}” ends otherwise."
         raise StorageError(problem, "End its name in .safetensors.")
-    check_writable(out)
+    check_writable(out, beside=latent)
     points = face_from_options(eyes, mouth)
     from engine.headless import open_headless
 

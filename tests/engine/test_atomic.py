@@ -217,3 +217,11 @@ def test_that_a_hopeless_place_is_refused_beforehand_in_the_same_words(tmp_path:
     check_writable(tmp_path / "new.png")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_that_what_the_work_begins_with_is_not_written_over(target: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to(target)
+    for name in ("picture.png", "link.png", "../" + tmp_path.name + "/picture.png"):
+        with pytest.raises(StorageError, match="begins with"):
+            check_writable(tmp_path / name, beside=target)
+    check_writable(target, beside=tmp_path / "other.png")

@@ -249,5 +249,5 @@ def test_that_no_verb_writes_over_the_photo(
     given = [str(photo)] * (2 if verb == "paste" else 1)
     done = CliRunner().invoke(app, [verb, *given, "-o", str(photo)])
     assert done.exit_code == 1, done.output
-    assert "is the photo itself" in done.output
+    assert "what this begins with" in done.output
     assert photo.read_bytes() == before
