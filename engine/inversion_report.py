@@ -84,7 +84,7 @@ def in_order(portraits: Sequence[FoundPortrait], order: ReportOrder) -> list[Fou
 
 
 def summary_of(portraits: Sequence[FoundPortrait]) -> str:
-    """For example "12 portraits: half of them are within 4.1% in pixels and 0.150 in perceptual distance. ..."."""
+    """For example "12 portraits: pixels 4.1 % off and perceptual 0.150 in the median; worst is ..."."""
     if not portraits:
         return "No portrait was found."
     if len(portraits) == 1:
@@ -93,8 +93,8 @@ def summary_of(portraits: Sequence[FoundPortrait]) -> str:
     perceptual = statistics.median(one.likeness.perceptual for one in portraits)
     worst = max(portraits, key=lambda one: one.likeness.perceptual)
     return (
-        f"{len(portraits)} portraits: pixels {pixel:.1%} off and perceptual {perceptual:.3f} in the median; "
-        f"worst is {name_of(worst)}: {worst.likeness.pixel:.1%} and {worst.likeness.perceptual:.3f}."
+        f"{len(portraits)} portraits: pixels {100 * pixel:.1f} % off and perceptual {perceptual:.3f} in the median; "
+        f"worst is {name_of(worst)}: {100 * worst.likeness.pixel:.1f} % and {worst.likeness.perceptual:.3f}."
     )
 
 

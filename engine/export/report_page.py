@@ -92,7 +92,8 @@ def font_for(words: str, size: int) -> Font:
 
 def numbers_of(found: FoundPortrait) -> str:
     like = found.likeness
-    parts = [f"pixels {like.pixel:.1%}", f"edges {like.edge:.1%}", f"perceptual {like.perceptual:.3f}"]
+    pixel, edge = (f"{100 * share:.1f} %" for share in (like.pixel, like.edge))
+    parts = [f"pixels {pixel}", f"edges {edge}", f"perceptual {like.perceptual:.3f}"]
     return "   ".join(parts if like.identity is None else [*parts, f"identity {like.identity:.2f}"])
 
 
