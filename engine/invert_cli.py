@@ -155,7 +155,9 @@ def _invert_photo(
             engine.notes.extend([*opened.notes, *([remark] if remark else [])])
         settings = replace(settings, encoder_file=str(encoder_file or ""))
         search = settings.search(portrait, points, ref, portrait.stem)
-        result = engine.run(replace(search, begin_at=before and before.latent))
+        if before is not None:
+            search = replace(search, begin_at=before.latent)
+        result = engine.run(search)
         assert isinstance(result, PortraitInverted)
         state = EditState(model_a=ref, latent=result.latent, truncation_psi=1.0)  # as it was found
         if kind == ".safetensors":

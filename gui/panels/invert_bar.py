@@ -37,7 +37,7 @@ MEAN = Segment(StartPoint.MEAN, "Mean", "From the average face")
 HERE = Segment(StartPoint.FOUND, "Here", "Go on from the portrait on screen, which was found in this photo")
 PRESETS = ((0, "At once", "No steps: what the encoder says, in a moment"),
            (20, "20", "A quick look"), (100, "100", "A good likeness"), (300, "300", "A close likeness"))  # fmt: skip
-DEFAULT_STEPS = 300
+DEFAULT_STEPS = 100
 MAX_STEPS = 5000
 DEFAULT_EDITABILITY = 0.5
 EDITABILITY_HELP = (
@@ -215,7 +215,7 @@ class InvertBar(QFrame):
             self._settings.set("search.editability", self.editability.value)
 
     def _recall(self) -> None:
-        settings, usual = self._settings, SearchSpace.NOISE.value
+        settings, usual = self._settings, SearchSpace.W_PLUS.value
         space = usual if settings is None else settings.get("search.space", usual)
         self.space.set_current(space if space in set(SearchSpace) else usual)
         if settings is not None:

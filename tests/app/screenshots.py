@@ -160,10 +160,11 @@ def shoot_rooms(camera: Photographer) -> None:
 def shoot_styles(camera: Photographer) -> None:
     """A dropped photo in every style, after the search that goes on meanwhile."""
     studio = camera.studio
-    shelved = len(studio.collection.latents())
     studio.styles.open(PORTRAIT)
-    camera.wait(lambda: len(studio.collection.latents()) > shelved, "the photo in every style")
-    rest(3000)
+    wall, finding = studio.styles.page.wall, studio.styles.finding
+    camera.wait(lambda: wall.tiles and all(tile.picture for tile in wall.tiles), "the photo in every style")
+    camera.wait(lambda: not finding.is_at_work, "the search")
+    rest(2000)
     camera.take("styles")
     studio.styles.leave()
     studio.messages.bar.clear()
