@@ -263,6 +263,7 @@ def _plain() -> dict[str, Parameter]:
         _blend_choice("low", "Structure from", Side),
         *(_blend_choice(name, words, Source) for name, words in sources),
         _blend_choice("space", "Blend in", BlendSpace),
+        _blend("carry", "Carry the tuning", Kind.NUMBER, read_number),
         _noise("strength", "Noise strength", Kind.NUMBER, read_number, high=2.0),
         _noise("seed", "Noise seed", Kind.HELD, seed),
         _noise("layer_strengths", "Noise per layer", Kind.VECTOR, _vector, high=2.0, neutral=1.0),

@@ -26,7 +26,7 @@ from gui.widgets.target_fields import TargetFields
 SEEDS, SWAPS, MIXING = "seeds", "swaps", "mixing"
 DEFAULT_LISTS = {
     SEEDS: "0-4", "blend.alpha": "0..1/5", "truncation_psi": "0..1/5", "noise.strength": "0..2/5",
-    "blend.width": "0..3/4", "latent.seed": "0-4",
+    "blend.carry": "0..1/5", "blend.width": "0..3/4", "latent.seed": "0-4",
 }  # fmt: skip
 CELLS_PX = (96, 128, 192, 256, 512)
 LAYERS_TIP = "Rows of W+ that the faces across give; low ones are pose and shape"
