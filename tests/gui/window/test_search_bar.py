@@ -102,7 +102,7 @@ def test_that_choices_from_a_damaged_settings_file_fall_back_to_the_usual(tmp_pa
     bar = InvertBar(Settings(file))
     qtbot.addWidget(bar)
     choices = bar.choices
-    assert (choices.space, choices.optimise_noise) == (LatentSpaceChoice.W_PLUS, True)
+    assert (choices.space, choices.optimise_noise) == (LatentSpaceChoice.W_PLUS, False)
     assert choices.steps >= 1
     assert 0 <= choices.editability <= 1
 
