@@ -22,7 +22,7 @@ from engine.framing import Framing
 from engine.places import Places, embedded_models_folder
 from engine.published_encoder import FILE_START
 from engine.state import ModelRef
-from engine.strict_json import decode, parse_json_object
+from engine.strict_json import decode, parse_json_object, take_format
 
 FORMAT_VERSION = 2
 """1 held no curvature."""
@@ -110,14 +110,7 @@ class EncoderMetadata:
             CorruptModelError: anything else that is wrong.
         """
         document = parse_json_object(text)
-        version = document.pop("format", None)
-        if type(version) is not int or version < 1:
-            raise CorruptModelError("The encoder's metadata has no format number.")
-        if version > FORMAT_VERSION:
-            raise UnsupportedModelError(
-                f"This encoder was saved by a newer Graft (format {version:d}; this one: {FORMAT_VERSION}).",
-                "Update Graft.",
-            )
+        version = take_format(document, FORMAT_VERSION, "This encoder")
         sizes = document.get("sizes")
         if version == 1 and type(sizes) is dict:
             document["sizes"] = {**sizes, "curvature": 0}

@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.atomic import write_atomic
 from engine.checkpoints.safetensors_file import Header, TensorEntry, read_header
 from engine.errors import CorruptModelError, ModelError, UnsupportedModelError
-from engine.strict_json import decode, parse_json_object
+from engine.strict_json import decode, parse_json_object, take_format
 
 FORMAT_VERSION = 1
 METADATA_KEY = "graft-helper"
@@ -99,12 +99,7 @@ def _card(header: Header, name: str) -> HelperCard:
     if text is None:
         raise UnsupportedModelError(f"{name:.80} is no helper network of Graft's.")
     document = parse_json_object(text)
-    version = document.pop("format", None)
-    if type(version) is not int or version < 1:
-        raise CorruptModelError(f"The metadata of {name:.80} has no format number.")
-    if version > FORMAT_VERSION:
-        message = f"{name:.80} was saved by a newer Graft (format {version:d}; this one: {FORMAT_VERSION})."
-        raise UnsupportedModelError(message, "Update Graft.")
+    take_format(document, FORMAT_VERSION, f"{name:.80}")
     return decode(HelperCard, document, "metadata")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import CorruptModelError, UnsupportedModelError
 from engine.framing import Framing
 from engine.network_config import FAMILY, NetworkConfig
-from engine.strict_json import decode, parse_json_object
+from engine.strict_json import decode, parse_json_object, take_format
 
 FORMAT_VERSION = 1
 METADATA_KEY = "graft"
@@ -69,14 +69,8 @@ class NetworkMetadata:
             CorruptModelError: anything else that is wrong.
         """
         document = parse_json_object(text)
-        version = document.pop("format", None)
-        if type(version) is not int or version < 1:
-            raise CorruptModelError("The file's Graft metadata has no format number.")
-        if version > FORMAT_VERSION:
-            raise UnsupportedModelError(
-                f"This model was saved by a newer Graft (format {version:d}; this one: {FORMAT_VERSION}).",
-                "Update Graft, or save the model again with this version.",
-            )
+        hint = "Update Graft, or save the model again with this version."
+        take_format(document, FORMAT_VERSION, "This model", hint)
         family = document.pop("family", None)
         if family != FAMILY:
             raise UnsupportedModelError(f"The model's family is {family!r:.60}; this Graft runs {FAMILY}.")

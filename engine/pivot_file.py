@@ -32,7 +32,7 @@ from engine.errors import CorruptModelError, ModelError, UnsupportedModelError, 
 from engine.network_metadata import NetworkMetadata, SourceFile
 from engine.network_tensors import FREE_SHAPE, expected_tensors
 from engine.state import ModelRef
-from engine.strict_json import decode, parse_json_object
+from engine.strict_json import decode, parse_json_object, take_format
 from engine.tuning_steps import NAME_CHARS, PIVOT, parent_of
 
 PIVOT_KEY = "graft-pivot"
@@ -216,12 +216,7 @@ def read_pivot(file: BinaryIO) -> PivotFile:
 
 def _document(text: str) -> _Document:
     found = parse_json_object(text)
-    version = found.pop("format", None)
-    if type(version) is not int or version < 1:
-        raise CorruptModelError("The tuning has no format number.")
-    if version > FORMAT_VERSION:
-        problem = f"This tuning was saved by a newer Graft (format {version:d}; this one: {FORMAT_VERSION})."
-        raise UnsupportedModelError(problem, "Update Graft, or save it as a whole model there.")
+    take_format(found, FORMAT_VERSION, "This tuning", "Update Graft, or save it as a whole model there.")
     document = decode(_Document, found, PIVOT_KEY)
     steps = document.steps
     if not 1 <= len(steps) <= MAX_STEPS or any(

@@ -17,7 +17,7 @@ from pathlib import Path
 from engine.checkpoints.safetensors_file import Header, header_bytes, parse_header
 from engine.errors import CorruptModelError, ModelError, SpaceMismatchError, UnsupportedModelError, printable
 from engine.framing import Framing
-from engine.strict_json import decode, parse_json_object
+from engine.strict_json import decode, parse_json_object, take_format
 
 FORMAT_VERSION = 1
 METADATA_KEY = "graft-published-encoder"
@@ -178,12 +178,7 @@ class PublishedMetadata:
             CorruptModelError: anything else that is wrong.
         """
         document = parse_json_object(text)
-        version = document.pop("format", None)
-        if type(version) is not int or version < 1:
-            raise CorruptModelError("The encoder's metadata has no format number.")
-        if version > FORMAT_VERSION:
-            newer = f"This encoder was kept by a newer Graft (format {version:d}; this one: {FORMAT_VERSION})."
-            raise UnsupportedModelError(newer, "Update Graft.")
+        take_format(document, FORMAT_VERSION, "This encoder")
         return decode(PublishedMetadata, document, "metadata")
 
 

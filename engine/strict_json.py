@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from engine.errors import CorruptModelError
+from engine.errors import CorruptModelError, UnsupportedModelError
 
 MAX_LIST_ITEMS = 10_000
 
@@ -36,6 +36,28 @@ def parse_json_object(text: str) -> dict[str, Any]:
     if type(document) is not dict:
         raise CorruptModelError("The file's JSON part is not an object.")
     return document
+
+
+def take_format(document: dict[str, Any], newest: int, thing: str, hint: str = "Update Graft.") -> int:
+    """Take the number of its format out of a document.
+
+    Args:
+        newest: What this Graft reads up to.
+        thing: What the document belongs to, to begin a sentence with: "This encoder".
+        hint: What to do about one that is newer.
+
+    Raises:
+        UnsupportedModelError: it is newer.
+        CorruptModelError: there is none.
+    """
+    version = document.pop("format", None)
+    if type(version) is not int or version < 1:
+        raise CorruptModelError(f"{thing} has no format number.")
+    if version > newest:
+        raise UnsupportedModelError(
+            f"{thing} was saved by a newer Graft (format {version:d}; this one: {newest}).", hint
+        )
+    return version
 
 
 T = TypeVar("T")
